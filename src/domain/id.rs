@@ -1,0 +1,68 @@
+//! Ids as newtypes over UUIDv7, so that a unit's id can't be passed where a ticket's is meant. For every room.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = Uuid)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A responsible unit (单位).
+    UnitId,
+    /// A person or a service account.
+    UserId,
+    /// An inspection round (通报).
+    NoticeId,
+    /// A finding (问题) of a notice.
+    FindingId,
+    /// A requirement (工作要求) of a notice.
+    RequirementId,
+    /// A website or a new-media account (检查对象).
+    AssetId,
+    /// A rectification ticket (整改任务).
+    TicketId,
+    /// A letter of written feedback (书面反馈), one version.
+    FeedbackId,
+    /// One ticket's part of a letter.
+    FeedbackItemId,
+    /// An uploaded file.
+    AttachmentId,
+    /// A ledger row of the reminder engine.
+    ReminderId,
+    /// A mail in the outbox.
+    MessageId,
+    /// A line of a timeline.
+    EventId,
+    /// An access token.
+    TokenId,
+    /// A browser session.
+    SessionId,
+}
