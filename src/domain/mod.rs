@@ -3,4 +3,5 @@
 pub mod id;
 pub mod instant;
 pub mod refusal;
+pub mod vocabulary;
 pub mod words;
