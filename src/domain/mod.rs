@@ -1,5 +1,6 @@
 //! Rules of the office, pure: no database, no network, no clock. `now` is always a parameter.
 
+pub mod calendar;
 pub mod id;
 pub mod instant;
 pub mod refusal;
