@@ -1,0 +1,44 @@
+//! The supervising office as the rules see it: its zone, calendar, window and thresholds.
+
+use crate::domain::calendar::{Calendar, local_date, start_of_day};
+use crate::domain::instant::Instant;
+use chrono::{NaiveDate, NaiveTime};
+use chrono_tz::Tz;
+use std::sync::Arc;
+
+/// Settings and calendar that decisions depend on, fixed for one transaction.
+#[derive(Debug, Clone)]
+pub struct Office {
+    pub name_zh: String,
+    pub name_en: String,
+    pub zone: Tz,
+    pub calendar: Arc<Calendar>,
+    /// Mails that nobody's act caused leave between these times of a working day.
+    pub window: (NaiveTime, NaiveTime),
+    /// Yellow from this many working days left.
+    pub yellow_days: u16,
+    /// Working days from acceptance to the look-back.
+    pub look_back_days: u16,
+    /// Working days a review may take.
+    pub review_days: u16,
+}
+
+impl Office {
+    /// The local date at `now`.
+    #[must_use]
+    pub fn today(&self, now: Instant) -> NaiveDate {
+        local_date(self.zone, now)
+    }
+
+    /// The instant at which a ticket due on `on` is late.
+    #[must_use]
+    pub fn late_at(&self, on: NaiveDate) -> Instant {
+        start_of_day(self.zone, on.succ_opt().unwrap_or(on))
+    }
+
+    /// The date `n` working days after `from`; `from` itself where chrono's range ends.
+    #[must_use]
+    pub fn after_working_days(&self, from: NaiveDate, n: u16) -> NaiveDate {
+        self.calendar.add_working_days(from, i32::from(n)).unwrap_or(from)
+    }
+}

@@ -1,0 +1,286 @@
+//! The ticket (整改任务): one finding for one lead unit, what may happen to it and who may do it.
+//!
+//! `permit` says who may do what now; `apply` decides a command. Both read the same table, so what a page
+//! offers is what the API takes.
+
+mod apply;
+#[cfg(test)]
+mod tests;
+
+pub use apply::{Change, Command, FeedbackPart, Milestone, apply};
+
+use crate::domain::actor::Actor;
+use crate::domain::id::{FindingId, NoticeId, TicketId, UnitId, UserId};
+use crate::domain::instant::Instant;
+use crate::domain::office::Office;
+use crate::domain::refusal::{Arg, Code, Refusal};
+use crate::domain::vocabulary::{Ball, LookBackPolicy, Pending, Role, Severity, State, WorkResult};
+use crate::domain::words::Lang;
+use crate::text_enum;
+use chrono::NaiveDate;
+
+/// All facts about a ticket that decisions need. Dates of rectifying, reporting, accepting, verifying and
+/// striking off are five facts and never merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub id: TicketId,
+    pub reference: String,
+    pub notice_id: NoticeId,
+    pub finding_id: FindingId,
+    pub unit_id: UnitId,
+    pub co_unit_ids: Vec<UnitId>,
+    pub handler: Option<String>,
+    pub severity: Severity,
+    pub state: State,
+    pub pending: Option<Pending>,
+    pub look_back: LookBackPolicy,
+
+    pub due: Due,
+    /// Approved extensions.
+    pub extensions: i32,
+
+    /// Percent done, as the lead unit last said.
+    pub percent: i32,
+    /// 1 for the first attempt; each return adds one.
+    pub cycle: i32,
+    /// Look-backs that failed.
+    pub failed_again: i32,
+    /// 1 for the first unit; each reassignment adds one.
+    pub assignment: i32,
+    /// Times the office urged.
+    pub urged: i32,
+
+    pub issued_at: Instant,
+    /// When the present unit got it.
+    pub assigned_at: Instant,
+    pub acknowledged_at: Option<Instant>,
+    pub completed_on: Option<NaiveDate>,
+    pub result: Option<WorkResult>,
+    pub submitted_at: Option<Instant>,
+    pub submitted_by: Option<UserId>,
+    pub on_time: Option<bool>,
+    pub returned_at: Option<Instant>,
+    pub accepted_at: Option<Instant>,
+    pub accepted_by: Option<UserId>,
+    pub look_back_on: Option<NaiveDate>,
+    pub verified_at: Option<Instant>,
+    pub closed_at: Option<Instant>,
+    pub last_progress_at: Option<Instant>,
+
+    /// The stream's event count: what ETag and If-Match speak of.
+    pub version: i64,
+}
+
+/// The date by which the unit must answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    pub on: NaiveDate,
+    /// The instant at which it is late.
+    pub at: Instant,
+    pub original_on: NaiveDate,
+    /// Counts the moves of the date, from 1; reminders are planned per version.
+    pub version: i32,
+    /// Since when this version holds.
+    pub since: Instant,
+    /// The calendar's year was not announced when the date was derived.
+    pub provisional: bool,
+}
+
+text_enum! {
+    /// What can be done to a ticket.
+    Act {
+        Acknowledge = "acknowledge",
+        Progress = "progress",
+        Object = "object",
+        DecideObjection = "decide_objection",
+        Reassign = "reassign",
+        Feedback = "feedback",
+        RegisterLetter = "register_letter",
+        Accept = "accept",
+        Return = "return",
+        PassLookBack = "look_back_pass",
+        FailLookBack = "look_back_fail",
+        Carry = "carry",
+        Cancel = "cancel",
+        Reopen = "reopen",
+        AskExtension = "extension",
+        DecideExtension = "decide_extension",
+        MoveDueDate = "due_date",
+        Urge = "urge",
+        Comment = "comment",
+    }
+}
+
+/// Who an act asks for.
+enum Who {
+    /// One of these roles, of the lead unit.
+    Lead(&'static [Role]),
+    /// A liaison of the lead or of a co-unit.
+    Contributor,
+    /// One of these roles, of the office.
+    Office(&'static [Role]),
+    /// One of these roles, neither of the lead unit nor the author of the work.
+    Outsider(&'static [Role]),
+    /// Everybody who sees the ticket.
+    Anyone,
+}
+
+/// Who may do this act, in which states, and the refusal elsewhere.
+fn rule(act: Act) -> (Who, &'static [State], Code) {
+    use State::{Accepted, Carried, Closed, InProgress, Issued, Returned, Submitted};
+    const LIAISON: &[Role] = &[Role::Liaison];
+    const LEADER: &[Role] = &[Role::Leader];
+    const BOTH: &[Role] = &[Role::Liaison, Role::Leader];
+    const COORDINATOR: &[Role] = &[Role::Coordinator];
+    const APPROVER: &[Role] = &[Role::Approver];
+    const UNITS_MOVE: &[State] = &[Issued, InProgress, Returned, Carried];
+    const OPEN: &[State] = &[Issued, InProgress, Submitted, Returned, Accepted, Carried];
+    match act {
+        Act::Acknowledge => (Who::Lead(LIAISON), &[Issued], Code::TicketNotIssued),
+        Act::Progress => (Who::Contributor, &[InProgress, Returned, Carried], Code::TicketNotInProgress),
+        Act::Object => (Who::Lead(LEADER), &[Issued], Code::TicketNotIssued),
+        Act::DecideObjection => (Who::Office(COORDINATOR), &[Issued], Code::TicketNotIssued),
+        Act::Reassign => (Who::Office(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress),
+        Act::Feedback => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::RegisterLetter => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::Accept | Act::Return => (Who::Outsider(COORDINATOR), &[Submitted], Code::TicketNotSubmitted),
+        Act::PassLookBack | Act::FailLookBack => (Who::Outsider(COORDINATOR), &[Accepted], Code::TicketNotAccepted),
+        Act::Carry => (Who::Office(APPROVER), &[InProgress, Returned], Code::TicketNotInProgress),
+        Act::Cancel => (Who::Office(APPROVER), OPEN, Code::TicketNotOpen),
+        Act::Reopen => (Who::Office(APPROVER), &[Closed], Code::TicketNotClosed),
+        Act::AskExtension => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::DecideExtension | Act::MoveDueDate => (Who::Office(APPROVER), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::Urge => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::Comment => (Who::Anyone, State::ALL, Code::TicketNotOpen),
+    }
+}
+
+/// May `actor` do `act` to this ticket now?
+///
+/// # Errors
+/// The refusal that the API would answer: role, own unit, own work, state, pending decision, past due.
+pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<(), Refusal> {
+    let (who, states, elsewhere) = rule(act);
+    permit_who(ticket, actor, &who)?;
+    if !states.contains(&ticket.state) {
+        return Err(wrong_state(ticket.state, act, elsewhere));
+    }
+    let pending = |wanted: Pending| ticket.pending == Some(wanted);
+    match act {
+        Act::DecideObjection if !pending(Pending::Objection) => Err(Refusal::new(Code::TicketNothingPending)),
+        Act::DecideExtension if !pending(Pending::Extension) => Err(Refusal::new(Code::TicketNothingPending)),
+        Act::Object | Act::AskExtension if ticket.pending.is_some() => Err(still_pending(ticket)),
+        Act::AskExtension if now >= ticket.due.at => {
+            Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on))
+        }
+        Act::Acknowledge
+        | Act::Progress
+        | Act::Object
+        | Act::DecideObjection
+        | Act::Reassign
+        | Act::Feedback
+        | Act::RegisterLetter
+        | Act::Accept
+        | Act::Return
+        | Act::PassLookBack
+        | Act::FailLookBack
+        | Act::Carry
+        | Act::Cancel
+        | Act::Reopen
+        | Act::AskExtension
+        | Act::DecideExtension
+        | Act::MoveDueDate
+        | Act::Urge
+        | Act::Comment => Ok(()),
+    }
+}
+
+fn permit_who(ticket: &Ticket, actor: &Actor, who: &Who) -> Result<(), Refusal> {
+    let need = |roles: &[Role]| {
+        if actor.has_any(roles) { Ok(()) } else { Err(role_required(roles)) }
+    };
+    match who {
+        Who::Lead(roles) => {
+            need(roles)?;
+            own_unit(actor.is_of(ticket.unit_id))
+        }
+        Who::Contributor => {
+            need(&[Role::Liaison])?;
+            own_unit(actor.is_of(ticket.unit_id) || ticket.co_unit_ids.iter().any(|unit| actor.is_of(*unit)))
+        }
+        Who::Office(roles) => need(roles),
+        Who::Outsider(roles) => {
+            need(roles)?;
+            let author = ticket.submitted_by.is_some() && ticket.submitted_by == actor.user_id;
+            if author || actor.is_of(ticket.unit_id) { Err(Refusal::new(Code::OwnWork)) } else { Ok(()) }
+        }
+        Who::Anyone => Ok(()),
+    }
+}
+
+fn own_unit(own: bool) -> Result<(), Refusal> {
+    if own { Ok(()) } else { Err(Refusal::new(Code::OtherUnit)) }
+}
+
+/// The refusal for a role that is missing.
+#[must_use]
+pub fn role_required(roles: &[Role]) -> Refusal {
+    let names = |lang: Lang| roles.iter().map(|role| role.name(lang)).collect::<Vec<_>>();
+    let roles = Arg::both(names(Lang::Zh).join("、"), names(Lang::En).join(", "));
+    Refusal::new(Code::RoleRequired).with("roles", roles)
+}
+
+fn wrong_state(state: State, act: Act, elsewhere: Code) -> Refusal {
+    let code = match (act, state) {
+        (Act::Feedback | Act::RegisterLetter, State::Submitted) => Code::TicketAlreadySubmitted,
+        (_, State::Closed | State::Cancelled) if elsewhere == Code::TicketNotWithUnit => Code::TicketNotOpen,
+        _ => elsewhere,
+    };
+    Refusal::new(code).with("state", Arg::both(state.name(Lang::Zh), state.name(Lang::En)))
+}
+
+fn still_pending(ticket: &Ticket) -> Refusal {
+    let pending = ticket
+        .pending
+        .map_or_else(|| Arg::both("", ""), |pending| Arg::both(pending.name(Lang::Zh), pending.name(Lang::En)));
+    Refusal::new(Code::TicketPending).with("pending", pending)
+}
+
+impl Ticket {
+    /// What this actor may do now.
+    #[must_use]
+    pub fn allowed(&self, actor: &Actor, now: Instant) -> Vec<Act> {
+        Act::ALL
+            .iter()
+            .copied()
+            .filter(|act| permit(self, actor, *act, now).is_ok())
+            .filter(|act| *act != Act::Accept || self.result == Some(WorkResult::Done))
+            .collect()
+    }
+
+    /// Is it the unit's move and late at `now`?
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.state.ball() == Ball::Unit && now >= self.due.at
+    }
+
+    /// Lead and co-units.
+    #[must_use]
+    pub fn units(&self) -> Vec<UnitId> {
+        std::iter::once(self.unit_id).chain(self.co_unit_ids.iter().copied()).collect()
+    }
+}
+
+impl Due {
+    /// The first due date of a ticket.
+    #[must_use]
+    pub fn first(on: NaiveDate, at: Instant, provisional: bool, since: Instant) -> Self {
+        Self { on, at, original_on: on, version: 1, since, provisional }
+    }
+
+    /// The date moved to `on`; the original date stays.
+    #[must_use]
+    pub fn moved(self, on: NaiveDate, office: &Office, now: Instant) -> Self {
+        Self { on, at: office.late_at(on), version: self.version + 1, since: now, provisional: false, ..self }
+    }
+}

@@ -1,0 +1,354 @@
+//! Decides a command: the ticket as it is afterwards and what the timeline says, or the refusal.
+
+use super::{Act, Ticket, permit};
+use crate::domain::actor::Actor;
+use crate::domain::id::{AttachmentId, FeedbackId, UnitId};
+use crate::domain::instant::Instant;
+use crate::domain::office::Office;
+use crate::domain::refusal::{Arg, Code, Fault, Refusal};
+use crate::domain::vocabulary::{LookBackPolicy, Pending, State, WorkResult};
+use crate::domain::words::Lang;
+use chrono::NaiveDate;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A milestone of a carried ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Milestone {
+    pub on: NaiveDate,
+    pub text: String,
+}
+
+/// One ticket's part of a letter of feedback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedbackPart {
+    pub feedback_id: FeedbackId,
+    pub cause: String,
+    pub measures: String,
+    pub result: WorkResult,
+    pub completed_on: Option<NaiveDate>,
+}
+
+/// What somebody asks to be done. Texts are trimmed and within their limits already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Acknowledge { handler: String },
+    Progress { text: String, percent: Option<i32>, attachments: Vec<AttachmentId>, corrects: Option<i64> },
+    Object { reason: String, proposed: UnitId },
+    /// Upheld: the ticket goes to `unit`.
+    DecideObjection { reason: String, unit: Option<UnitId> },
+    Reassign { reason: String, unit: UnitId, due_on: Option<NaiveDate> },
+    Feedback(FeedbackPart),
+    /// A paper letter, registered by a coordinator; `received_on` counts for on-time.
+    RegisterLetter { part: FeedbackPart, received_on: NaiveDate },
+    Accept { reason: String },
+    Return { reason: String, due_on: Option<NaiveDate> },
+    PassLookBack { method: String, note: String, on: NaiveDate },
+    FailLookBack { method: String, note: String, due_on: NaiveDate },
+    Carry { reason: String, milestones: Vec<Milestone> },
+    Cancel { reason: String },
+    Reopen { reason: String, due_on: NaiveDate },
+    AskExtension { to: NaiveDate, reason: String, progress: String },
+    /// Approved: the date moves to `to`.
+    DecideExtension { reason: String, to: Option<NaiveDate> },
+    MoveDueDate { to: NaiveDate, reason: String },
+    Urge { note: Option<String> },
+    Comment { text: String },
+}
+
+impl Command {
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::Acknowledge { .. } => Act::Acknowledge,
+            Self::Progress { .. } => Act::Progress,
+            Self::Object { .. } => Act::Object,
+            Self::DecideObjection { .. } => Act::DecideObjection,
+            Self::Reassign { .. } => Act::Reassign,
+            Self::Feedback(_) => Act::Feedback,
+            Self::RegisterLetter { .. } => Act::RegisterLetter,
+            Self::Accept { .. } => Act::Accept,
+            Self::Return { .. } => Act::Return,
+            Self::PassLookBack { .. } => Act::PassLookBack,
+            Self::FailLookBack { .. } => Act::FailLookBack,
+            Self::Carry { .. } => Act::Carry,
+            Self::Cancel { .. } => Act::Cancel,
+            Self::Reopen { .. } => Act::Reopen,
+            Self::AskExtension { .. } => Act::AskExtension,
+            Self::DecideExtension { .. } => Act::DecideExtension,
+            Self::MoveDueDate { .. } => Act::MoveDueDate,
+            Self::Urge { .. } => Act::Urge,
+            Self::Comment { .. } => Act::Comment,
+        }
+    }
+}
+
+/// A decided change: the ticket afterwards, and its line on the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub ticket: Ticket,
+    /// Dotted, never renamed.
+    pub event: &'static str,
+    pub payload: Value,
+}
+
+/// Decides `command` on `ticket` at `now`.
+///
+/// # Errors
+/// What `permit` refuses, and what the command itself gets wrong.
+pub fn apply(
+    ticket: &Ticket,
+    actor: &Actor,
+    command: Command,
+    office: &Office,
+    now: Instant,
+) -> Result<Change, Refusal> {
+    permit(ticket, actor, command.act(), now)?;
+    let mut next = ticket.clone();
+    let (event, payload) = match command {
+        Command::Acknowledge { handler } => next.acknowledge(handler, now),
+        Command::Progress { text, percent, attachments, corrects } => {
+            if percent.is_some() && !actor.is_of(ticket.unit_id) {
+                let fault = Fault::at("/percent", Code::FieldNotAllowed)
+                    .with("reason", Arg::both("百分比由牵头单位填写", "the percentage is the lead unit's to give"));
+                return Err(Refusal::field(fault));
+            }
+            next.percent = percent.unwrap_or(next.percent);
+            next.last_progress_at = Some(now);
+            let payload =
+                json!({"text": text, "percent": percent, "attachment_ids": attachments, "corrects": corrects});
+            ("ticket.progress_logged", payload)
+        }
+        Command::Object { reason, proposed } => {
+            not_same_unit(ticket, proposed)?;
+            next.pending = Some(Pending::Objection);
+            ("ticket.objected", json!({"reason": reason, "proposed_unit_id": proposed}))
+        }
+        Command::DecideObjection { reason, unit } => {
+            next.pending = None;
+            if let Some(unit) = unit {
+                not_same_unit(ticket, unit)?;
+                next.hand_to(unit, now);
+            }
+            ("ticket.objection_decided", json!({"upheld": unit.is_some(), "reason": reason, "unit_id": unit}))
+        }
+        Command::Reassign { reason, unit, due_on } => {
+            not_same_unit(ticket, unit)?;
+            if let Some(due_on) = due_on {
+                next.due = next.due.moved(ahead(due_on, "/due_on", office, now)?, office, now);
+            }
+            next.hand_to(unit, now);
+            let payload = json!({"from_unit_id": ticket.unit_id, "unit_id": unit, "reason": reason, "due_on": next.due.on});
+            ("ticket.reassigned", payload)
+        }
+        Command::Feedback(part) => next.submit(&part, actor, (now, now < ticket.due.at), office, now)?,
+        Command::RegisterLetter { part, received_on } => {
+            let today = office.today(now);
+            if received_on > today {
+                return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)));
+            }
+            let (event, mut payload) = next.submit(&part, actor, (now, received_on <= ticket.due.on), office, now)?;
+            if let Some(map) = payload.as_object_mut() {
+                map.insert("received_on".to_owned(), json!(received_on));
+            }
+            (event, payload)
+        }
+        Command::Accept { reason } => next.accept(&reason, actor, office, now)?,
+        Command::Return { reason, due_on } => {
+            next.send_back("/due_on", due_on, office, now)?;
+            ("ticket.returned", json!({"reason": reason, "due_on": next.due.on, "cycle": next.cycle}))
+        }
+        Command::PassLookBack { method, note, on } => {
+            next.state = State::Closed;
+            next.verified_at = Some(now);
+            next.closed_at = Some(now);
+            next.pending = None;
+            ("ticket.look_back_passed", json!({"method": method, "note": note, "on": on}))
+        }
+        Command::FailLookBack { method, note, due_on } => {
+            next.send_back("/due_on", Some(due_on), office, now)?;
+            next.failed_again += 1;
+            let payload = json!({"method": method, "note": note, "due_on": next.due.on, "cycle": next.cycle});
+            ("ticket.look_back_failed", payload)
+        }
+        Command::Carry { reason, milestones } => next.carry(&reason, &milestones, office, now)?,
+        Command::Cancel { reason } => {
+            next.state = State::Cancelled;
+            next.pending = None;
+            ("ticket.cancelled", json!({"reason": reason}))
+        }
+        Command::Reopen { reason, due_on } => {
+            next.send_back("/due_on", Some(due_on), office, now)?;
+            ("ticket.reopened", json!({"reason": reason, "due_on": next.due.on, "cycle": next.cycle}))
+        }
+        Command::AskExtension { to, reason, progress } => {
+            later_than(ticket.due.on, to, "/to")?;
+            next.pending = Some(Pending::Extension);
+            ("ticket.extension_requested", json!({"to": to, "reason": reason, "progress": progress}))
+        }
+        Command::DecideExtension { reason, to } => {
+            next.pending = None;
+            if let Some(to) = to {
+                later_than(ticket.due.on, to, "/to")?;
+                next.due = next.due.moved(ahead(to, "/to", office, now)?, office, now);
+                next.extensions += 1;
+            }
+            let payload = json!({"approved": to.is_some(), "to": to, "reason": reason, "from": ticket.due.on});
+            ("ticket.extension_decided", payload)
+        }
+        Command::MoveDueDate { to, reason } => {
+            next.due = next.due.moved(ahead(to, "/to", office, now)?, office, now);
+            ("ticket.due_moved", json!({"from": ticket.due.on, "to": to, "reason": reason}))
+        }
+        Command::Urge { note } => {
+            next.urged += 1;
+            ("ticket.urged", json!({"note": note, "count": next.urged}))
+        }
+        Command::Comment { text } => ("ticket.commented", json!({"text": text})),
+    };
+    next.version = ticket.version + 1;
+    Ok(Change { ticket: next, event, payload })
+}
+
+/// What the timeline says: the event's code and its payload.
+type Said = (&'static str, Value);
+
+impl Ticket {
+    fn acknowledge(&mut self, handler: String, now: Instant) -> Said {
+        let payload = json!({"handler": handler});
+        self.state = State::InProgress;
+        self.handler = Some(handler);
+        self.acknowledged_at = Some(now);
+        ("ticket.acknowledged", payload)
+    }
+
+    fn submit(
+        &mut self,
+        part: &FeedbackPart,
+        actor: &Actor,
+        (at, in_time): (Instant, bool),
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        let today = office.today(now);
+        if let Some(day) = part.completed_on.filter(|day| *day > today) {
+            let fault = Fault::at("/completed_on", Code::FieldFuture).with("today", today).with("given", day);
+            return Err(Refusal::field(fault));
+        }
+        if part.result == WorkResult::Done && part.completed_on.is_none() {
+            return Err(Refusal::field(Fault::at("/completed_on", Code::FieldRequired)));
+        }
+        if self.state == State::Issued {
+            self.acknowledged_at = Some(now);
+            self.handler.get_or_insert_with(|| actor.name.clone());
+        }
+        self.state = State::Submitted;
+        self.submitted_at = Some(at);
+        self.submitted_by = actor.user_id;
+        self.result = Some(part.result);
+        self.completed_on = part.completed_on;
+        self.pending = None;
+        if part.result == WorkResult::Done && self.on_time.is_none() {
+            self.on_time = Some(in_time);
+        }
+        let payload = json!({
+            "feedback_id": part.feedback_id, "cause": part.cause, "measures": part.measures,
+            "result": part.result, "completed_on": part.completed_on, "cycle": self.cycle,
+        });
+        Ok(("ticket.submitted", payload))
+    }
+
+    fn accept(&mut self, reason: &str, actor: &Actor, office: &Office, now: Instant) -> Result<Said, Refusal> {
+        let result = self.result.unwrap_or(WorkResult::Not);
+        if result != WorkResult::Done {
+            let words = Arg::both(result.name(Lang::Zh), result.name(Lang::En));
+            return Err(Refusal::new(Code::ReviewResultNotDone).with("result", words));
+        }
+        self.accepted_at = Some(now);
+        self.accepted_by = actor.user_id;
+        match self.look_back {
+            LookBackPolicy::All => {
+                self.state = State::Accepted;
+                self.look_back_on = Some(office.after_working_days(office.today(now), office.look_back_days));
+            }
+            LookBackPolicy::None => {
+                self.state = State::Closed;
+                self.closed_at = Some(now);
+            }
+        }
+        Ok(("ticket.accepted", json!({"reason": reason, "look_back_on": self.look_back_on})))
+    }
+
+    /// Back to the unit for another cycle: the old date if it is still ahead, else a new one is a must.
+    fn send_back(
+        &mut self,
+        pointer: &str,
+        due_on: Option<NaiveDate>,
+        office: &Office,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        match due_on {
+            Some(on) if on == self.due.on && now < self.due.at => {}
+            Some(on) => self.due = self.due.moved(ahead(on, pointer, office, now)?, office, now),
+            None if now < self.due.at => {}
+            None => return Err(Refusal::field(Fault::at(pointer, Code::FieldRequired))),
+        }
+        self.state = State::Returned;
+        self.returned_at = Some(now);
+        self.cycle += 1;
+        self.pending = None;
+        self.look_back_on = None;
+        Ok(())
+    }
+
+    fn carry(
+        &mut self,
+        reason: &str,
+        milestones: &[Milestone],
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        let Some(first) = milestones.iter().map(|milestone| milestone.on).min() else {
+            return Err(Refusal::field(Fault::at("/milestones", Code::FieldRequired)));
+        };
+        for (index, milestone) in milestones.iter().enumerate() {
+            ahead(milestone.on, &format!("/milestones/{index}/on"), office, now)?;
+        }
+        self.state = State::Carried;
+        self.pending = None;
+        self.due = self.due.moved(first, office, now);
+        Ok(("ticket.carried", json!({"reason": reason, "milestones": milestones, "due_on": first})))
+    }
+
+    fn hand_to(&mut self, unit: UnitId, now: Instant) {
+        self.unit_id = unit;
+        self.co_unit_ids.retain(|co| *co != unit);
+        self.state = State::Issued;
+        self.assignment += 1;
+        self.assigned_at = now;
+        self.acknowledged_at = None;
+        self.handler = None;
+        self.pending = None;
+        self.percent = 0;
+    }
+}
+
+fn not_same_unit(ticket: &Ticket, unit: UnitId) -> Result<(), Refusal> {
+    if ticket.unit_id == unit { Err(Refusal::new(Code::TicketSameUnit)) } else { Ok(()) }
+}
+
+/// A due date that is not late already.
+fn ahead(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<NaiveDate, Refusal> {
+    if office.late_at(on) > now {
+        return Ok(on);
+    }
+    Err(Refusal::field(Fault::at(pointer, Code::FieldPast).with("today", office.today(now))))
+}
+
+fn later_than(current: NaiveDate, to: NaiveDate, pointer: &str) -> Result<(), Refusal> {
+    if to > current {
+        return Ok(());
+    }
+    let fault = Fault::at(pointer, Code::FieldOrder).with("earlier", current).with("later", to);
+    Err(Refusal::field(fault))
+}

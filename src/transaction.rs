@@ -1,0 +1,182 @@
+//! What every transaction is opened with: the connection, one `now`, ids, the office and its rules.
+//! `World` is the installation in this process; `Tx` changes it, `Read` looks at it.
+
+use crate::clock::{Clock, Ids};
+use crate::domain::instant::Instant;
+use crate::domain::office::Office;
+use crate::domain::refusal::Refusal;
+use crate::domain::reminder::Rule;
+use crate::store::{Conn, Db, StoreError, reference};
+use std::sync::{Arc, RwLock};
+use uuid::Uuid;
+
+/// Why a transaction was rolled back: a rule said no, or the database did.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub type Outcome<T> = Result<T, Failure>;
+
+/// The installation as this process knows it. Cheap to clone.
+#[derive(Clone)]
+pub struct World {
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: Ids,
+    /// Domain of Message-IDs.
+    pub mail_domain: Arc<str>,
+    /// Address of the pages, without a slash at the end.
+    pub base_url: Arc<str>,
+    office: Arc<Office>,
+    reference: Arc<RwLock<Arc<Reference>>>,
+}
+
+/// Calendar and rules, kept between transactions while their version stands.
+struct Reference {
+    version: i64,
+    office: Arc<Office>,
+    rules: Arc<[Rule]>,
+}
+
+/// One transaction that may change things.
+pub struct Tx<'a> {
+    pub conn: &'a mut Conn,
+    pub now: Instant,
+    pub machine_now: Instant,
+    pub office: Arc<Office>,
+    pub rules: Arc<[Rule]>,
+    ids: &'a Ids,
+}
+
+/// One consistent look.
+pub struct Read<'a> {
+    pub conn: &'a mut Conn,
+    pub now: Instant,
+    pub office: Arc<Office>,
+    pub rules: Arc<[Rule]>,
+}
+
+impl Tx<'_> {
+    /// A new id, in the order of creation.
+    pub fn id<T: From<Uuid>>(&self) -> T {
+        T::from(self.ids.uuid(self.now))
+    }
+
+    /// The same transaction for a query.
+    pub fn read(&mut self) -> Read<'_> {
+        Read { conn: self.conn, now: self.now, office: Arc::clone(&self.office), rules: Arc::clone(&self.rules) }
+    }
+
+    #[must_use]
+    pub fn rule(&self, code: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.code == code)
+    }
+}
+
+impl World {
+    /// `office` carries the settings; its calendar is replaced by the stored one.
+    ///
+    /// # Errors
+    /// When calendar or rules can't be read.
+    pub fn new(db: Db, clock: Clock, ids: Ids, office: Office, mail_domain: &str, base_url: &str) -> Outcome<Self> {
+        let office = Arc::new(office);
+        let reference = db.read_now({
+            let office = Arc::clone(&office);
+            move |conn| load(conn, &office)
+        })?;
+        Ok(Self {
+            db,
+            clock,
+            ids,
+            mail_domain: mail_domain.into(),
+            base_url: base_url.into(),
+            office,
+            reference: Arc::new(RwLock::new(Arc::new(reference))),
+        })
+    }
+
+    /// One change, durable when this returns `Ok`.
+    pub async fn write<T, F>(&self, f: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let world = self.clone();
+        self.db.write(move |conn| world.in_tx(conn, f)).await
+    }
+
+    /// `write` for threads that may block: command line, imports, tests.
+    pub fn write_now<T, F>(&self, f: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let world = self.clone();
+        self.db.write_now(move |conn| world.in_tx(conn, f))
+    }
+
+    pub async fn read<T, F>(&self, f: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Read<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let world = self.clone();
+        self.db.read(move |conn| world.in_read(conn, f)).await
+    }
+
+    pub fn read_now<T, F>(&self, f: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Read<'_>) -> Outcome<T> + Send + 'static,
+    {
+        let world = self.clone();
+        self.db.read_now(move |conn| world.in_read(conn, f))
+    }
+
+    fn in_tx<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
+        let reference = self.reference(conn)?;
+        f(&mut Tx {
+            conn,
+            now: self.clock.now(),
+            machine_now: self.clock.machine_now(),
+            office: Arc::clone(&reference.office),
+            rules: Arc::clone(&reference.rules),
+            ids: &self.ids,
+        })
+    }
+
+    fn in_read<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Read<'_>) -> Outcome<T>) -> Outcome<T> {
+        let reference = self.reference(conn)?;
+        f(&mut Read {
+            conn,
+            now: self.clock.now(),
+            office: Arc::clone(&reference.office),
+            rules: Arc::clone(&reference.rules),
+        })
+    }
+
+    /// The kept calendar and rules, or new ones where this or another process has changed them.
+    fn reference(&self, conn: &mut Conn) -> Outcome<Arc<Reference>> {
+        let version = reference::version(conn)?;
+        let kept = self.reference.read().map(|kept| Arc::clone(&kept)).unwrap_or_else(|broken| Arc::clone(&broken.into_inner()));
+        if kept.version == version {
+            return Ok(kept);
+        }
+        let fresh = Arc::new(load(conn, &self.office)?);
+        if let Ok(mut slot) = self.reference.write() {
+            *slot = Arc::clone(&fresh);
+        }
+        Ok(fresh)
+    }
+}
+
+fn load(conn: &mut Conn, office: &Office) -> Outcome<Reference> {
+    let version = reference::version(conn)?;
+    let calendar = Arc::new(reference::calendar(conn, &office.calendar)?);
+    let rules = reference::rules(conn)?.into();
+    Ok(Reference { version, office: Arc::new(Office { calendar, ..office.clone() }), rules })
+}
