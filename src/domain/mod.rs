@@ -5,5 +5,6 @@ pub mod deadline;
 pub mod id;
 pub mod instant;
 pub mod refusal;
+pub mod reminder;
 pub mod vocabulary;
 pub mod words;
