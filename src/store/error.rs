@@ -57,13 +57,9 @@ impl StoreError {
 /// (`units.code`) or, for an index on an expression, the index (`index 'users_login'`). A caller that tells several
 /// constraints of one table apart asks for a word that stands in both.
 pub fn unique_violation(error: &Error) -> Option<&str> {
-    match error {
-        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => Some(
-            info.constraint_name()
-                .unwrap_or_else(|| info.message().split_once(": ").map_or(info.message(), |(_, columns)| columns)),
-        ),
-        _ => None,
-    }
+    let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = error else { return None };
+    let columns = || info.message().split_once(": ").map_or(info.message(), |(_, columns)| columns);
+    Some(info.constraint_name().unwrap_or_else(columns))
 }
 
 /// PostgreSQL translates its messages and diesel keeps no SQLSTATE for these two, hence the Chinese words.
@@ -75,15 +71,15 @@ const NOT_KEPT: [&str; 4] =
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         let Error::DatabaseError(kind, info) = &error else { return Self::Diesel(error) };
-        let says = |words: &[&str]| words.iter().any(|word| info.message().contains(word));
-        match kind {
-            DatabaseErrorKind::SerializationFailure => Self::Busy,
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                Self::Unavailable(info.message().to_owned())
-            }
-            DatabaseErrorKind::Unknown if says(&SOMEBODY_ELSE) => Self::Busy,
-            DatabaseErrorKind::Unknown if says(&NOT_KEPT) => Self::Unavailable(info.message().to_owned()),
-            _ => Self::Diesel(error),
+        let unknown = matches!(kind, DatabaseErrorKind::Unknown);
+        let says = |words: &[&str]| unknown && words.iter().any(|word| info.message().contains(word));
+        let away = matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand);
+        if matches!(kind, DatabaseErrorKind::SerializationFailure) || says(&SOMEBODY_ELSE) {
+            Self::Busy
+        } else if away || says(&NOT_KEPT) {
+            Self::Unavailable(info.message().to_owned())
+        } else {
+            Self::Diesel(error)
         }
     }
 }

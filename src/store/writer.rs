@@ -135,7 +135,10 @@ impl Desk {
                 self.conn = None;
             }
             for answer in answers {
-                answer(kept.as_ref().map(|()| ()).map_err(StoreError::retold));
+                answer(match &kept {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(error.retold()),
+                });
             }
         }
     }
