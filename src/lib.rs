@@ -10,5 +10,7 @@
 //! its message go in together, and `mail::courier` re-checks, renders once and sends.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod store;
+pub mod telemetry;
