@@ -16,7 +16,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{HasSqlType, SqlType, Text};
+use diesel::sql_types::{HasSqlType, SqlOrd, SqlType, Text};
 use diesel::sqlite::Sqlite;
 use std::io::Write;
 use uuid::Uuid;
@@ -30,6 +30,9 @@ pub struct Uid;
 #[derive(Debug, SqlType, QueryId, Clone, Copy)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Long"))]
 pub struct Moment;
+
+/// `max` and `min` take it. Not `Uid`: PostgreSQL has no `max(uuid)`.
+impl SqlOrd for Moment {}
 
 macro_rules! shared_sql_types {
     ($($name:ty),+) => {$(

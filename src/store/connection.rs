@@ -110,6 +110,11 @@ const POSTGRES_SESSION: &str = "SET application_name='rectify'; SET lock_timeout
     SET idle_in_transaction_session_timeout='60s'; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';";
 
+/// A connection outside all pools and transactions, on tables as they are: for migrations and backups.
+pub fn connect(settings: &DatabaseSettings) -> StoreResult<Conn> {
+    open(&Address::parse(&settings.url)?, Access::ReadWrite)
+}
+
 pub(super) fn open(address: &Address, access: Access) -> StoreResult<Conn> {
     match address {
         Address::Sqlite(path) => {

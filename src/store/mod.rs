@@ -10,7 +10,7 @@ mod pool;
 mod writer;
 
 pub use columns::{Json, Moment, Uid};
-pub use connection::{Backend, Conn, DatabaseSettings, MultiBackend, savepoint};
+pub use connection::{Backend, Conn, DatabaseSettings, MultiBackend, connect, savepoint};
 pub use database::Db;
 pub use dialect::Both;
 pub use error::{StoreError, StoreResult, unique_violation};
