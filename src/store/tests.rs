@@ -176,6 +176,24 @@ async fn when_the_transaction_is_lost_nobody_is_told_otherwise_and_the_next_writ
 }
 
 #[test]
+fn when_nothing_can_begin_it_is_told_as_busy_and_the_next_write_works() {
+    let (room, db) = open();
+    let settings = DatabaseSettings::new(room.path().join("test.db").to_str().unwrap());
+    db.write_now::<_, StoreError, _>(|conn| {
+        // Else the writer waits five seconds.
+        diesel::connection::SimpleConnection::batch_execute(conn, "PRAGMA busy_timeout=0")?;
+        Ok(())
+    })
+    .unwrap();
+    let mut other = crate::store::connect(&settings).unwrap();
+    crate::store::connection::begin_write(&mut other).unwrap();
+    assert!(matches!(db.write_now(|conn| put(conn, "a")), Err(StoreError::Busy)));
+    drop(other);
+    db.write_now(|conn| put(conn, "b")).unwrap();
+    assert_eq!(keys(&db), ["b"]);
+}
+
+#[test]
 fn a_second_process_is_waited_for() {
     let (room, db) = open();
     let other = Db::open(&DatabaseSettings::new(format!("sqlite:{}", room.path().join("test.db").display()))).unwrap();

@@ -148,7 +148,9 @@ impl Desk {
         let conn = match self.begin() {
             Ok(conn) => conn,
             Err(error) => {
-                answers.push(first(Err(error.retold())).answer);
+                // Each would wait for the lock as long as the first did, one after the other.
+                let others = waiting.try_iter().take(BATCH_JOBS - 1);
+                answers.extend(std::iter::once(first).chain(others).map(|job| job(Err(error.retold())).answer));
                 return Err(error);
             }
         };
