@@ -1,1 +1,8 @@
+//! The suite: the whole product against a real database, SQLite or PostgreSQL by `RECTIFY_TEST_DATABASE`. One binary.
+//!
+//! `cfg(test)` always holds here; it tells clippy that a helper may unwrap as a test may.
 
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,59 @@
+//! Where SQLite and PostgreSQL differ: the few statements that the shared dialect can't say. For the store only.
+
+use crate::store::connection::{Conn, MultiBackend};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl};
+
+/// A statement that both databases know but the shared dialect doesn't (`ON CONFLICT …`): each renders it itself.
+///
+/// `Both(insert_into(t).values(v).on_conflict(t::id).do_nothing()).execute(conn)`, also with `.returning(t::all_columns)`.
+#[derive(Debug, Clone, Copy)]
+pub struct Both<T>(pub T);
+
+impl<T: QueryId> QueryId for Both<T> {
+    type QueryId = T::QueryId;
+    const HAS_STATIC_QUERY_ID: bool = T::HAS_STATIC_QUERY_ID;
+}
+
+impl<T> QueryFragment<MultiBackend> for Both<T>
+where
+    T: QueryFragment<Sqlite> + QueryFragment<Pg>,
+{
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        MultiBackend::walk_variant_ast(&self.0, pass)
+    }
+}
+
+impl<T: Query> Query for Both<T> {
+    type SqlType = T::SqlType;
+}
+
+impl<T> RunQueryDsl<Conn> for Both<T> {}
+
+/// The same expression on whichever connection it is: `native!(conn, c => query.execute(c))`.
+#[macro_export]
+macro_rules! native {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite($c) => $body,
+            $crate::store::Conn::Pg($c) => $body,
+        }
+    };
+}
+
+/// Rows of one INSERT: PostgreSQL takes 65,535 binds, so this leaves room for 65 columns.
+pub const ROWS_PER_INSERT: usize = 1000;
+
+/// Inserts a slice of rows and gives their number: `insert_all!(conn, units::table, &rows)?`.
+#[macro_export]
+macro_rules! insert_all {
+    ($conn:expr, $table:expr, $rows:expr) => {{
+        let conn: &mut $crate::store::Conn = $conn;
+        $rows.chunks($crate::store::dialect::ROWS_PER_INSERT).try_fold(0_usize, |done, part| {
+            $crate::native!(&mut *conn, c => diesel::RunQueryDsl::execute(diesel::insert_into($table).values(part), c))
+                .map(|more| done + more)
+        })
+    }};
+}
