@@ -5,7 +5,9 @@
 //! Nothing here touches the database or reads the clock of the office.
 
 mod address;
+mod content;
 mod dialogue;
+mod layout;
 mod message;
 mod outcome;
 mod render;
@@ -23,9 +25,10 @@ mod scripted_server;
 mod smtp_tests;
 
 pub use address::{AddressFault, parse_address};
+pub use content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, WeeklyOverview};
 pub use message::{Address, Letter, MessageFault, freeze};
 pub use outcome::{DeliveryResult, Outcome, Phase};
-//RENDER
+pub use render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest, render_weekly};
 pub use server::{ServerFault, ServerOptions, SmtpServer, Timeouts, TlsMode};
 pub use smtp::{Keep, SmtpSession};
 pub use transports::{Parcel, Transport};
