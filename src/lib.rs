@@ -12,5 +12,7 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod files;
+pub mod mail;
 pub mod store;
 pub mod telemetry;

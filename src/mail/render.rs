@@ -1,0 +1,278 @@
+//! Subject, text and HTML of every mail, from plain data: digests, at-once mails, the weekly overview.
+//!
+//! What is written here is read by officials in a mail program: `render_tests` keeps a snapshot of each kind.
+
+use super::content::{AtOnce, Digest, Group, UndeliveredMail, WeeklyOverview};
+use super::layout::{self, LineView};
+use super::message::clean_line;
+use super::wording::{self, Heading};
+use crate::domain::words::Lang;
+use serde::Serialize;
+use std::collections::HashSet;
+use thiserror::Error;
+
+/// Lines in one mail; the rest is a count and a link.
+pub const DIGEST_LINES: usize = 50;
+const SUBJECT_CHARS: usize = 120;
+
+/// A mail, ready to be frozen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+#[derive(Debug, Error)]
+pub enum RenderFault {
+    /// An empty digest is never sent.
+    #[error("there is nothing to say")]
+    Empty,
+    #[error("a template is at fault: {0}")]
+    Template(#[from] minijinja::Error),
+}
+
+/// A digest as a mail. `Empty` where no group has a line.
+pub fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
+    let lang = digest.lang;
+    let mut groups = vec![
+        (Heading::Overdue, digest.overdue.clone()),
+        (Heading::DueToday, digest.due_today.clone()),
+        (Heading::DueSoon, digest.due_soon.clone()),
+        (Heading::ToAcknowledge, digest.to_acknowledge.clone()),
+        (Heading::Others, digest.others.clone()),
+    ];
+    each_once(&mut groups);
+    if groups.iter().all(|(_, group)| group.lines.is_empty()) {
+        return Err(RenderFault::Empty);
+    }
+    let counts = wording::counts(lang, &wording::totals(groups.iter().map(|(heading, group)| (*heading, group))));
+    let subject = subject(lang, &counts);
+    let (sections, unlisted) = sections(lang, &groups);
+    let page = DigestView {
+        subject: &subject,
+        recipient: &clean_line(&digest.recipient_name, 64),
+        office: &clean_line(&digest.office_name, 64),
+        date: &wording::date(lang, digest.date),
+        base_url: &digest.base_url,
+        list_url: &digest.list_url,
+        sections,
+        unlisted,
+    };
+    finish(lang, "digest", &page, subject.clone())
+}
+
+/// An act as a mail.
+pub fn render_at_once(at_once: &AtOnce) -> Result<Rendered, RenderFault> {
+    let lang = at_once.lang;
+    let reference = clean_line(&at_once.reference, 64);
+    let title = clean_line(&at_once.title, 500);
+    let act = wording::act_in_subject(lang, at_once.act);
+    let subject = subject(lang, &format!("{act} {reference}{}{title}", lang.pick("：", ": ")));
+    let office = clean_line(&at_once.office_name, 64);
+    let standing = at_once.standing.map(|standing| {
+        let (mark, colour) = wording::mark(standing);
+        StandingView { words: wording::standing(lang, standing), mark, colour }
+    });
+    let page = AtOnceView {
+        subject: &subject,
+        recipient: &clean_line(&at_once.recipient_name, 64),
+        office: &office,
+        base_url: &at_once.base_url,
+        what_happened: &wording::what_happened(lang, at_once.act, &office),
+        reference: &reference,
+        title: &title,
+        unit: &clean_line(&at_once.unit, 120),
+        due: at_once.due_on.map(|on| wording::date(lang, on)),
+        standing,
+        reason_label: wording::reason_label(lang, at_once.act),
+        reason: paragraphs(at_once.reason.as_deref().unwrap_or_default()),
+        next: wording::next_step(lang, at_once.next),
+        notes: at_once.notes.iter().map(|note| wording::note(lang, *note)).collect(),
+        link: at_once.link.as_deref(),
+    };
+    finish(lang, "at_once", &page, subject.clone())
+}
+
+/// The coordinator's week as a mail, also where all is well: that it comes shows that reminders work.
+pub fn render_weekly(overview: &WeeklyOverview) -> Result<Rendered, RenderFault> {
+    let lang = overview.lang;
+    let mut groups = vec![
+        (Heading::Overdue, overview.overdue.clone()),
+        (Heading::DueThisWeek, overview.due_this_week.clone()),
+        (Heading::ToReview, overview.waiting_for_review.clone()),
+    ];
+    each_once(&mut groups);
+    let mut totals = wording::totals(groups.iter().map(|(heading, group)| (*heading, group)));
+    totals.push((Heading::Undelivered, overview.undelivered_total));
+    let counts = wording::counts(lang, &totals);
+    let counts = if counts.is_empty() { lang.pick("无待办事项", "nothing is due").to_owned() } else { counts };
+    let week = wording::week(lang, overview.from, overview.to);
+    let subject = subject(
+        lang,
+        &format!(
+            "{}{counts}",
+            match lang {
+                Lang::Zh => format!("每周概览（{week}）："),
+                Lang::En => format!("Week of {week}: "),
+            }
+        ),
+    );
+    let (sections, unlisted) = sections(lang, &groups);
+    let page = WeeklyView {
+        subject: &subject,
+        recipient: &clean_line(&overview.recipient_name, 64),
+        office: &clean_line(&overview.office_name, 64),
+        date: &wording::date(lang, overview.date),
+        week: &week,
+        base_url: &overview.base_url,
+        list_url: &overview.list_url,
+        undelivered_heading: numbered(
+            lang,
+            sections.len(),
+            &Heading::Undelivered.counted(lang, overview.undelivered_total),
+        ),
+        undelivered: overview
+            .undelivered
+            .iter()
+            .take(DIGEST_LINES)
+            .map(|mail| UndeliveredView::new(lang, mail))
+            .collect(),
+        undelivered_unlisted: overview.undelivered_total.saturating_sub(overview.undelivered.len().min(DIGEST_LINES)),
+        sections,
+        unlisted,
+    };
+    finish(lang, "weekly", &page, subject.clone())
+}
+
+/// Keeps the first line about each subject; what is taken away is taken off the total too.
+fn each_once(groups: &mut [(Heading, Group)]) {
+    let mut seen = HashSet::new();
+    for (_, group) in groups {
+        let before = group.lines.len();
+        group.total = group.total.max(before);
+        group.lines.retain(|line| seen.insert((line.about, line.reference.clone())));
+        group.total -= before - group.lines.len();
+    }
+}
+
+/// The groups that have lines, at most `DIGEST_LINES` in all, and how many lines are left out.
+fn sections(lang: Lang, groups: &[(Heading, Group)]) -> (Vec<SectionView>, usize) {
+    let mut room = DIGEST_LINES;
+    let mut unlisted = 0;
+    let mut sections = Vec::new();
+    for (heading, group) in groups.iter().filter(|(_, group)| group.total > 0) {
+        let lines: Vec<_> = group.lines.iter().take(room).map(|line| LineView::new(lang, line)).collect();
+        room -= lines.len();
+        unlisted += group.total - lines.len();
+        // A heading with nothing under it only puzzles: the subject counts the group, the link leads to it.
+        if !lines.is_empty() {
+            let heading = numbered(lang, sections.len(), &heading.counted(lang, group.total));
+            sections.push(SectionView { heading, lines });
+        }
+    }
+    (sections, unlisted)
+}
+
+/// Chinese documents number their headings, English mails don't.
+fn numbered(lang: Lang, index: usize, heading: &str) -> String {
+    match lang {
+        Lang::Zh => format!("{}、{heading}", wording::ordinal_zh(index)),
+        Lang::En => heading.to_owned(),
+    }
+}
+
+fn subject(lang: Lang, rest: &str) -> String {
+    clean_line(&format!("{}{rest}", wording::prefix(lang)), SUBJECT_CHARS)
+}
+
+/// A reason keeps its paragraphs.
+fn paragraphs(text: &str) -> Vec<String> {
+    text.lines().map(|line| clean_line(line, 4_000)).filter(|line| !line.is_empty()).collect()
+}
+
+fn finish<V: Serialize>(lang: Lang, name: &str, page: &V, subject: String) -> Result<Rendered, RenderFault> {
+    let (text, html) = layout::fill(lang, name, page)?;
+    Ok(Rendered { subject, text, html })
+}
+
+#[derive(Serialize)]
+struct SectionView {
+    heading: String,
+    lines: Vec<LineView>,
+}
+
+#[derive(Serialize)]
+struct DigestView<'a> {
+    subject: &'a str,
+    recipient: &'a str,
+    office: &'a str,
+    date: &'a str,
+    base_url: &'a str,
+    list_url: &'a str,
+    sections: Vec<SectionView>,
+    unlisted: usize,
+}
+
+#[derive(Serialize)]
+struct StandingView {
+    words: String,
+    mark: &'static str,
+    colour: &'static str,
+}
+
+#[derive(Serialize)]
+struct AtOnceView<'a> {
+    subject: &'a str,
+    recipient: &'a str,
+    office: &'a str,
+    base_url: &'a str,
+    what_happened: &'a str,
+    reference: &'a str,
+    title: &'a str,
+    unit: &'a str,
+    due: Option<String>,
+    standing: Option<StandingView>,
+    reason_label: &'a str,
+    reason: Vec<String>,
+    next: &'a str,
+    notes: Vec<String>,
+    link: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WeeklyView<'a> {
+    subject: &'a str,
+    recipient: &'a str,
+    office: &'a str,
+    date: &'a str,
+    week: &'a str,
+    base_url: &'a str,
+    list_url: &'a str,
+    sections: Vec<SectionView>,
+    unlisted: usize,
+    undelivered_heading: String,
+    undelivered: Vec<UndeliveredView>,
+    undelivered_unlisted: usize,
+}
+
+#[derive(Serialize)]
+struct UndeliveredView {
+    recipient: String,
+    subject: String,
+    queued_on: String,
+    reason: String,
+    link: String,
+}
+
+impl UndeliveredView {
+    fn new(lang: Lang, mail: &UndeliveredMail) -> Self {
+        Self {
+            recipient: clean_line(&mail.recipient, 254),
+            subject: clean_line(&mail.subject, SUBJECT_CHARS),
+            queued_on: wording::date(lang, mail.queued_on),
+            reason: clean_line(&mail.reason, 500),
+            link: mail.link.clone(),
+        }
+    }
+}
