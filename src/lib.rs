@@ -10,3 +10,4 @@
 //! its message go in together, and `mail::courier` re-checks, renders once and sends.
 
 pub mod domain;
+pub mod files;
