@@ -2,4 +2,5 @@
 
 pub mod cells;
 pub mod csv;
+pub mod imports;
 pub mod table;
