@@ -16,3 +16,4 @@ pub mod files;
 pub mod mail;
 pub mod store;
 pub mod telemetry;
+pub mod transaction;

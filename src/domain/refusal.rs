@@ -256,6 +256,18 @@ catalogue! {
         "没有 {name} 这一列{hint}。", "There is no column {name}{hint}.";
     CsvWidth = "csv.width" Field: "列数不符", "wrong number of cells";
         "表头有 {expected} 列，本行有 {found} 列。", "The header has {expected} columns, this row {found}.";
+    CsvColumns = "csv.columns" Field: "列数过多", "too many columns";
+        "最多 {max} 列，现有 {found} 列。", "At most {max} columns; this has {found}.";
+    CsvRows = "csv.rows" Field: "行数过多", "too many rows";
+        "一次最多 {max} 行，请分成几个文件。", "At most {max} rows at a time; split the file.";
+    CsvNoRows = "csv.no_rows" Field: "没有数据行", "no rows";
+        "文件只有表头。", "The file has a header and nothing below it.";
+    CsvQuote = "csv.quote" Field: "引号不配对", "an unpaired quote";
+        "以引号开头的单元格须以引号结尾，其中的引号须写成两个。", "A cell that begins with a quote must end with one; a quote inside it is written twice.";
+    CsvRepeated = "csv.repeated" Field: "与前面的行重复", "stands there already";
+        "{value} 已在第 {row} 行出现。", "{value} stands in line {row} already.";
+    CsvMore = "csv.more" Field: "另有其他错误", "and more";
+        "另有 {count} 处错误未列出，请先更正以上各项。", "{count} more are not listed; correct these first.";
 }
 
 /// Where in the request a fault sits.
