@@ -1,10 +1,16 @@
 //! Rules of the office, pure: no database, no network, no clock. `now` is always a parameter.
 
+pub mod actor;
+pub mod address;
+pub mod audit;
 pub mod calendar;
 pub mod deadline;
 pub mod id;
 pub mod instant;
+pub mod office;
 pub mod refusal;
 pub mod reminder;
+pub mod standing;
+pub mod ticket;
 pub mod vocabulary;
 pub mod words;

@@ -170,9 +170,7 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<
         Act::DecideObjection if !pending(Pending::Objection) => Err(Refusal::new(Code::TicketNothingPending)),
         Act::DecideExtension if !pending(Pending::Extension) => Err(Refusal::new(Code::TicketNothingPending)),
         Act::Object | Act::AskExtension if ticket.pending.is_some() => Err(still_pending(ticket)),
-        Act::AskExtension if now >= ticket.due.at => {
-            Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on))
-        }
+        Act::AskExtension if now >= ticket.due.at => Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on)),
         Act::Acknowledge
         | Act::Progress
         | Act::Object

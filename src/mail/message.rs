@@ -1,6 +1,6 @@
 //! A letter as plain data, frozen once into RFC 5322 bytes: the same letter gives the same bytes, for every attempt.
 
-use super::address::{AddressFault, is_domain, parse_address};
+use crate::domain::address::{AddressFault, is_domain, parse_address};
 use crate::domain::instant::Instant;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};

@@ -4,7 +4,6 @@
 //! `transports` delivers the bytes by SMTP (`smtp`), into a folder, or nowhere, and answers with an `Outcome`.
 //! Nothing here touches the database or reads the clock of the office.
 
-mod address;
 mod content;
 mod dialogue;
 mod layout;
@@ -24,7 +23,7 @@ mod scripted_server;
 #[cfg(test)]
 mod smtp_tests;
 
-pub use address::{AddressFault, parse_address};
+pub use crate::domain::address::{AddressFault, parse_address};
 pub use content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, WeeklyOverview};
 pub use message::{Address, Letter, MessageFault, freeze};
 pub use outcome::{DeliveryResult, Outcome, Phase};

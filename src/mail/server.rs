@@ -1,7 +1,7 @@
 //! Which SMTP server to use and how: parsed from one URL, so that what runs is known to make sense.
 
-use super::address::is_domain;
 use super::outcome::Phase;
+use crate::domain::address::is_domain;
 use crate::text_enum;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,10 @@
 //! EHLO or STARTTLS, joins greeting and EHLO (and STARTTLS, handshake and EHLO) into one step, reads lines of any
 //! length, takes a reply in GBK for a broken network, and keeps what was read ahead of a TLS handshake.
 
-use super::address::parse_address;
 use super::dialogue::{Dialogue, Failure};
 use super::outcome::{DeliveryResult, Outcome, Phase};
 use super::server::{SmtpServer, Timeouts};
+use crate::domain::address::parse_address;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -43,6 +43,24 @@ macro_rules! native {
     };
 }
 
+/// Loads with PostgreSQL's row locks; SQLite's one writer needs none. The query is spelled once and typed for each:
+/// `locked!(conn, first: query)?`, and `locked!(conn, load passing_over: query)?` for rows that others hold.
+#[macro_export]
+macro_rules! locked {
+    ($conn:expr, $load:ident: $query:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite(c) => diesel::RunQueryDsl::$load($query, c),
+            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_update(), c),
+        }
+    };
+    ($conn:expr, $load:ident passing_over: $query:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite(c) => diesel::RunQueryDsl::$load($query, c),
+            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_update().skip_locked(), c),
+        }
+    };
+}
+
 /// Rows of one INSERT: PostgreSQL takes 65,535 binds, so this leaves room for 65 columns.
 pub const ROWS_PER_INSERT: usize = 1000;
 

@@ -1,12 +1,23 @@
 //! Everything that speaks SQL: one binary, SQLite or PostgreSQL, the same queries. For actions, queries and engines.
 
+pub mod attachments;
 mod columns;
 mod connection;
 mod database;
 pub mod dialect;
 mod error;
+pub mod events;
+pub mod feedback;
 pub mod migrate;
+pub mod notices;
+pub mod page;
 mod pool;
+pub mod reference;
+pub mod schema;
+pub mod scope;
+pub mod tickets;
+pub mod units;
+pub mod users;
 mod writer;
 
 pub use columns::{Json, Moment, Uid};
@@ -15,7 +26,7 @@ pub use database::Db;
 pub use dialect::Both;
 pub use error::{StoreError, StoreResult, unique_violation};
 
-pub use crate::{insert_all, native};
+pub use crate::{insert_all, locked, native};
 
 #[cfg(test)]
 mod tests;

@@ -32,28 +32,83 @@ pub struct FeedbackPart {
 /// What somebody asks to be done. Texts are trimmed and within their limits already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    Acknowledge { handler: String },
-    Progress { text: String, percent: Option<i32>, attachments: Vec<AttachmentId>, corrects: Option<i64> },
-    Object { reason: String, proposed: UnitId },
+    Acknowledge {
+        handler: String,
+    },
+    Progress {
+        text: String,
+        percent: Option<i32>,
+        attachments: Vec<AttachmentId>,
+        corrects: Option<i64>,
+    },
+    Object {
+        reason: String,
+        proposed: UnitId,
+    },
     /// Upheld: the ticket goes to `unit`.
-    DecideObjection { reason: String, unit: Option<UnitId> },
-    Reassign { reason: String, unit: UnitId, due_on: Option<NaiveDate> },
+    DecideObjection {
+        reason: String,
+        unit: Option<UnitId>,
+    },
+    Reassign {
+        reason: String,
+        unit: UnitId,
+        due_on: Option<NaiveDate>,
+    },
     Feedback(FeedbackPart),
     /// A paper letter, registered by a coordinator; `received_on` counts for on-time.
-    RegisterLetter { part: FeedbackPart, received_on: NaiveDate },
-    Accept { reason: String },
-    Return { reason: String, due_on: Option<NaiveDate> },
-    PassLookBack { method: String, note: String, on: NaiveDate },
-    FailLookBack { method: String, note: String, due_on: NaiveDate },
-    Carry { reason: String, milestones: Vec<Milestone> },
-    Cancel { reason: String },
-    Reopen { reason: String, due_on: NaiveDate },
-    AskExtension { to: NaiveDate, reason: String, progress: String },
+    RegisterLetter {
+        part: FeedbackPart,
+        received_on: NaiveDate,
+    },
+    Accept {
+        reason: String,
+    },
+    Return {
+        reason: String,
+        due_on: Option<NaiveDate>,
+    },
+    PassLookBack {
+        method: String,
+        note: String,
+        on: NaiveDate,
+    },
+    FailLookBack {
+        method: String,
+        note: String,
+        due_on: NaiveDate,
+    },
+    Carry {
+        reason: String,
+        milestones: Vec<Milestone>,
+    },
+    Cancel {
+        reason: String,
+    },
+    Reopen {
+        reason: String,
+        due_on: NaiveDate,
+    },
+    AskExtension {
+        to: NaiveDate,
+        reason: String,
+        progress: String,
+    },
     /// Approved: the date moves to `to`.
-    DecideExtension { reason: String, to: Option<NaiveDate> },
-    MoveDueDate { to: NaiveDate, reason: String },
-    Urge { note: Option<String> },
-    Comment { text: String },
+    DecideExtension {
+        reason: String,
+        to: Option<NaiveDate>,
+    },
+    MoveDueDate {
+        to: NaiveDate,
+        reason: String,
+    },
+    Urge {
+        note: Option<String>,
+    },
+    Comment {
+        text: String,
+    },
 }
 
 impl Command {
@@ -138,7 +193,8 @@ pub fn apply(
                 next.due = next.due.moved(ahead(due_on, "/due_on", office, now)?, office, now);
             }
             next.hand_to(unit, now);
-            let payload = json!({"from_unit_id": ticket.unit_id, "unit_id": unit, "reason": reason, "due_on": next.due.on});
+            let payload =
+                json!({"from_unit_id": ticket.unit_id, "unit_id": unit, "reason": reason, "due_on": next.due.on});
             ("ticket.reassigned", payload)
         }
         Command::Feedback(part) => next.submit(&part, actor, (now, now < ticket.due.at), office, now)?,

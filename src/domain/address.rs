@@ -60,7 +60,8 @@ fn is_atext(byte: u8) -> bool {
 }
 
 /// A host name: letters, digits and inner hyphens; the last label is no number, so it can't be an IP address.
-pub(super) fn is_domain(domain: &str) -> bool {
+#[must_use]
+pub fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
