@@ -9,11 +9,13 @@
 //! A reminder: `reminders::runner` ticks, `domain::reminder` says which steps are owed, the ledger row and
 //! its message go in together, and `mail::courier` re-checks, renders once and sends.
 
+pub mod actions;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod files;
 pub mod mail;
+pub mod queries;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;

@@ -1,6 +1,8 @@
 //! Who is acting, and what they may see. Built by the doors, asked by the rules.
 
 use crate::domain::id::{UnitId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::ticket::role_required;
 use crate::domain::vocabulary::Role;
 
 /// The acting person, service account or the system itself.
@@ -27,6 +29,20 @@ impl Actor {
     #[must_use]
     pub fn system(name: &str) -> Self {
         Self { user_id: None, name: name.to_owned(), unit_id: None, roles: Vec::new(), scope: Scope::All }
+    }
+
+    /// How the record names them: `user:<id>` or `system:<what>`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.user_id.map_or_else(|| format!("system:{}", self.name), |id| format!("user:{id}"))
+    }
+
+    /// May they do what asks for one of these roles?
+    ///
+    /// # Errors
+    /// The refusal that names the roles. The system itself (command line) may do everything.
+    pub fn require(&self, roles: &[Role]) -> Result<(), Refusal> {
+        if self.user_id.is_none() || self.has_any(roles) { Ok(()) } else { Err(role_required(roles)) }
     }
 
     #[must_use]

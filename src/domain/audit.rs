@@ -1,10 +1,41 @@
 //! The hash chain that makes every timeline provable: each event's hash covers the one before it.
 
+use crate::domain::id::{AssetId, FeedbackId, FindingId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// SHA-256.
 pub type Hash = [u8; 32];
+
+/// Whose timeline an event belongs to. Written `kind:id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    Ticket(TicketId),
+    Notice(NoticeId),
+    Finding(FindingId),
+    Feedback(FeedbackId),
+    Unit(UnitId),
+    User(UserId),
+    Asset(AssetId),
+    /// Of the installation: sandbox clock, settings.
+    Office,
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticket(id) => write!(f, "ticket:{id}"),
+            Self::Notice(id) => write!(f, "notice:{id}"),
+            Self::Finding(id) => write!(f, "finding:{id}"),
+            Self::Feedback(id) => write!(f, "feedback:{id}"),
+            Self::Unit(id) => write!(f, "unit:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Asset(id) => write!(f, "asset:{id}"),
+            Self::Office => f.write_str("office"),
+        }
+    }
+}
 
 /// What the hash of an event covers. The payload enters as a salted digest, so that a departed person's data
 /// can be removed without breaking the chain.

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod address;
 pub mod audit;
 pub mod calendar;
+pub mod check;
 pub mod deadline;
 pub mod id;
 pub mod instant;

@@ -1,0 +1,1 @@
+//! Every view: what JSON and pages show, read on one snapshot within what the reader may see.
