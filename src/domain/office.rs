@@ -2,6 +2,7 @@
 
 use crate::domain::calendar::{Calendar, local_date, start_of_day};
 use crate::domain::instant::Instant;
+use crate::domain::reminder::{Planner, Rule, Window};
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -24,6 +25,13 @@ pub struct Office {
 }
 
 impl Office {
+    /// Plans reminders by these rules.
+    #[must_use]
+    pub fn planner<'a>(&'a self, rules: &'a [Rule]) -> Planner<'a> {
+        let (from, to) = self.window;
+        Planner { rules, calendar: &self.calendar, zone: self.zone, window: Window { from, to } }
+    }
+
     /// The local date at `now`.
     #[must_use]
     pub fn today(&self, now: Instant) -> NaiveDate {

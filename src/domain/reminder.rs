@@ -5,9 +5,10 @@
 
 use crate::domain::calendar::{Calendar, at_local, local_date, local_time};
 use crate::domain::instant::Instant;
+use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{Severity, State};
 use crate::text_enum;
-use chrono::{Datelike, Days, NaiveDate, NaiveTime};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 
@@ -92,6 +93,37 @@ impl Facts {
             look_back: None,
             week: None,
             first_tick,
+        }
+    }
+
+    /// A ticket's facts; `first_tick` as in the field.
+    #[must_use]
+    pub fn of_ticket(ticket: &Ticket, zone: Tz, first_tick: Instant) -> Self {
+        let cycle = i64::from(ticket.cycle);
+        let act = |at: Option<Instant>, version: i64| at.map(|at| AnchorAt::act(zone, at, version));
+        let due_since = match ticket.state {
+            State::Returned => ticket.due.since.max(ticket.returned_at.unwrap_or(ticket.due.since)),
+            State::Issued
+            | State::InProgress
+            | State::Submitted
+            | State::Accepted
+            | State::Closed
+            | State::Carried
+            | State::Cancelled => ticket.due.since,
+        };
+        Self {
+            state: Some(ticket.state),
+            severity: Some(ticket.severity),
+            issued: act(Some(ticket.assigned_at), i64::from(ticket.assignment)),
+            due: Some(AnchorAt { on: ticket.due.on, version: ticket.due.version.into(), since: due_since }),
+            returned: act(ticket.returned_at, cycle),
+            submitted: act(ticket.submitted_at, cycle),
+            look_back: ticket.look_back_on.zip(ticket.accepted_at).map(|(on, since)| AnchorAt {
+                on,
+                version: cycle,
+                since,
+            }),
+            ..Self::new(Subject::Ticket, first_tick)
         }
     }
 
@@ -212,6 +244,12 @@ impl Planner<'_> {
             owed.due.push(due);
         }
         owed
+    }
+
+    /// When the next step of these facts comes, the present moment included; `None` when none will.
+    #[must_use]
+    pub fn next_at(&self, facts: &Facts, now: Instant) -> Option<Instant> {
+        self.owed(facts, now.minus(TimeDelta::microseconds(1)), &|_, _, _| true).next_at
     }
 
     /// Every step in the subject's current state, past and to come, in order of time. Of the office: the weeks of the
@@ -356,7 +394,6 @@ fn shifted(date: NaiveDate, days: i32) -> Option<NaiveDate> {
 mod tests {
     use super::*;
     use crate::domain::calendar::CN_TOML;
-    use chrono::TimeDelta;
     use proptest::prelude::*;
     use std::collections::{BTreeSet, HashSet};
 

@@ -204,6 +204,8 @@ pub fn apply(
                 return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)));
             }
             let (event, mut payload) = next.submit(&part, actor, (now, received_on <= ticket.due.on), office, now)?;
+            // The unit wrote it, not who typed it in.
+            next.submitted_by = None;
             if let Some(map) = payload.as_object_mut() {
                 map.insert("received_on".to_owned(), json!(received_on));
             }
