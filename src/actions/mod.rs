@@ -1,4 +1,10 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
+pub mod attachments;
+pub mod feedback;
+pub mod findings;
+pub mod issue;
+pub mod notices;
 pub mod record;
 pub mod tell;
+pub mod tickets;

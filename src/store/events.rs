@@ -84,3 +84,12 @@ pub fn find(conn: &mut Conn, stream: &str, seq: i64) -> StoreResult<Option<Event
         .first(conn)
         .optional()?)
 }
+
+pub fn find_by_id(conn: &mut Conn, stream: &str, id: EventId) -> StoreResult<Option<EventRow>> {
+    Ok(events::table
+        .filter(events::id.eq(id))
+        .filter(events::stream.eq(stream))
+        .select(EventRow::as_select())
+        .first(conn)
+        .optional()?)
+}

@@ -1,5 +1,6 @@
 //! Everything that speaks SQL: one binary, SQLite or PostgreSQL, the same queries. For actions, queries and engines.
 
+pub mod assets;
 pub mod attachments;
 mod columns;
 mod connection;

@@ -131,7 +131,7 @@ diesel::table! {
         unit_id -> Uid,
         position -> Integer,
         in_operation -> Integer,
-        checked -> Integer,
+        checked -> Nullable<Integer>,
         prominent -> Integer,
         printed_share -> Nullable<Text>,
     }
