@@ -1,1 +1,10 @@
 //! Every view: what JSON and pages show, read on one snapshot within what the reader may see.
+
+pub mod audit;
+pub mod calendars;
+pub mod feedback;
+pub mod notices;
+pub mod overview;
+pub mod page;
+pub mod tickets;
+pub mod timeline;

@@ -5,6 +5,7 @@ use crate::domain::instant::Instant;
 use crate::store::schema::events;
 use crate::store::{Conn, MultiBackend, StoreResult, native};
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = events, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
@@ -92,4 +93,14 @@ pub fn find_by_id(conn: &mut Conn, stream: &str, id: EventId) -> StoreResult<Opt
         .select(EventRow::as_select())
         .first(conn)
         .optional()?)
+}
+
+/// The number of the last event of each of these streams.
+pub fn head_numbers(conn: &mut Conn, streams: &[String]) -> StoreResult<HashMap<String, i64>> {
+    let rows: Vec<(String, Option<i64>)> = events::table
+        .group_by(events::stream)
+        .select((events::stream, diesel::dsl::max(events::seq)))
+        .filter(events::stream.eq_any(streams.to_vec()))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(stream, seq)| Some((stream, seq?))).collect())
 }

@@ -11,6 +11,7 @@ pub mod events;
 pub mod feedback;
 pub mod migrate;
 pub mod notices;
+pub mod outbox;
 pub mod page;
 mod pool;
 pub mod reference;
