@@ -302,12 +302,12 @@ fn shown_findings(
         };
         let (leads, co_units) = (units_of(Part::Lead), units_of(Part::Co));
         let linked = asset_links.iter().filter(|(id, _)| *id == row.id);
-        let named = linked.filter_map(|(_, asset)| known.iter().find(|held| held.id == *asset));
-        let named: Vec<AssetRef> = named.map(AssetRef::from).collect();
+        let found = linked.filter_map(|(_, asset)| known.iter().find(|held| held.id == *asset));
+        let assets: Vec<AssetRef> = found.map(AssetRef::from).collect();
         FindingOut {
             notice: NoticeRef { id: notice.id, code: notice.code.clone() },
-            asset_ids: named.iter().map(|asset| asset.id).collect(),
-            assets: named,
+            asset_ids: assets.iter().map(|asset| asset.id).collect(),
+            assets,
             unit_ids: leads.iter().map(|unit| unit.id).collect(),
             units: leads,
             co_unit_ids: co_units.iter().map(|unit| unit.id).collect(),

@@ -84,12 +84,12 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
     for letter in payloads.iter().flatten().filter_map(letter_of) {
         letters.insert(letter, attachments::of_owner(read.conn, Owner::Feedback(letter))?);
     }
-    let named = distinct(payloads.iter().flatten().flat_map(units_in));
-    let names = UnitNames::new(&units::by_ids(read.conn, &named)?);
+    let unit_ids = distinct(payloads.iter().flatten().flat_map(units_in));
+    let names = UnitNames::new(&units::by_ids(read.conn, &unit_ids)?);
     let lines = rows.into_iter().zip(payloads).map(|(row, payload)| {
-        let filed = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
-        let files = match (filed, &payload) {
-            (Some(filed), _) => filed.iter().map(FileOut::from).collect(),
+        let letter = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
+        let attachments = match (letter, &payload) {
+            (Some(held), _) => held.iter().map(FileOut::from).collect(),
             (None, Some(payload)) => {
                 let ids = files_in(payload);
                 own.iter().filter(|file| ids.contains(&file.id)).map(FileOut::from).collect()
@@ -104,7 +104,7 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
             act: row.act,
             units: payload.as_ref().map(units_in).unwrap_or_default().into_iter().map(|id| names.get(id)).collect(),
             payload,
-            attachments: files,
+            attachments,
             hash: hex(&row.hash),
         }
     });
