@@ -6,5 +6,6 @@ pub mod findings;
 pub mod issue;
 pub mod notices;
 pub mod record;
+pub mod requests;
 pub mod tell;
 pub mod tickets;
