@@ -6,7 +6,8 @@ use crate::domain::id::{FeedbackId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::WorkResult;
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::{NoticeRef, distinct, unknown};
 use crate::queries::timeline::FileOut;
 use crate::store::attachments::Owner;
@@ -89,14 +90,13 @@ pub struct FeedbackSearch {
 }
 
 /// Newest first.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &FeedbackSearch, ask: &PageAsk) -> Outcome<Page<FeedbackOut>> {
+pub fn list(read: &mut Read<'_>, actor: &Actor, search: &FeedbackSearch, ask: &Ask) -> Outcome<Slice<FeedbackOut>> {
     let (notice, named) = resolved(read, search)?;
-    let fingerprint = format!("{notice:?} {named:?} {:?}", actor.scope);
-    let before: Option<FeedbackId> = ask.after(&fingerprint)?;
-    let mut rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.rows())?;
-    let next = ask.cut(&mut rows, &fingerprint, |row| row.id);
+    let before: Option<FeedbackId> = ask.after()?;
+    let rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.fetch())?;
     let total = if ask.count { Some(feedback::count(read.conn, notice, &named, &actor.scope)?) } else { None };
-    Ok(Page { items: shown(read, rows)?, next, total })
+    let page = ask.slice(rows, total, |row| row.id);
+    Ok(Slice { items: shown(read, page.items)?, next: page.next, total: page.total })
 }
 
 pub fn get(read: &mut Read<'_>, actor: &Actor, id: FeedbackId) -> Outcome<FeedbackOut> {

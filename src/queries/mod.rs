@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod calendars;
 pub mod feedback;
+pub mod names;
 pub mod notices;
 pub mod overview;
 pub mod page;

@@ -3,7 +3,7 @@
 use crate::domain::actor::{Actor, Scope};
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::{Ball, Light, Pending, State};
-use crate::queries::page::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::tickets::{as_of, distinct};
 use crate::store::tickets::TicketFilter;
 use crate::store::{outbox, tickets, units};

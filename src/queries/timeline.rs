@@ -5,7 +5,8 @@ use crate::domain::audit::{Stream, hex};
 use crate::domain::id::{AttachmentId, EventId, FeedbackId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::distinct;
 use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
@@ -66,14 +67,14 @@ impl From<&AttachmentRow> for FileOut {
 }
 
 /// A ticket's events, oldest first.
-pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &PageAsk) -> Outcome<Page<EventOut>> {
+pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<EventOut>> {
     let ticket = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let stream = Stream::Ticket(ticket.id).to_string();
-    let after: i64 = ask.after(&stream)?.unwrap_or(0);
-    let mut rows = events::list(read.conn, &stream, after, ask.rows())?;
-    let next = ask.cut(&mut rows, &stream, |row| row.seq);
+    let after: i64 = ask.after()?.unwrap_or(0);
+    let rows = events::list(read.conn, &stream, after, ask.fetch())?;
     let total = if ask.count { Some(events::count(read.conn, &stream)?) } else { None };
-    Ok(Page { items: shown(read, ticket.id, rows)?, next, total })
+    let page = ask.slice(rows, total, |row| row.seq);
+    Ok(Slice { items: shown(read, ticket.id, page.items)?, next: page.next, total: page.total })
 }
 
 fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<Vec<EventOut>> {
