@@ -3,15 +3,17 @@
 use crate::domain::id::{MessageId, ReminderId, SubjectId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{ReminderState, Subject, Told};
+use crate::domain::vocabulary::{NoticeState, State};
 use crate::store::recipients::Addressed;
 use crate::store::schema::{reminders, settings};
-use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, native, reference};
+use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, reference};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use std::collections::HashSet;
 
 const FIRST_TICK: &str = "reminders.first_tick";
+const OFFICE_NEXT: &str = "reminders.office_next_at";
 /// Binds of one statement stay far below what either database takes.
 const IDS: usize = 1_000;
 
@@ -261,6 +263,35 @@ pub fn first_tick_or(conn: &mut Conn, now: Instant) -> StoreResult<Instant> {
     let row = (settings::key.eq(FIRST_TICK), settings::value.eq(now.to_string()));
     Both(diesel::insert_into(settings::table).values(row).on_conflict(settings::key).do_nothing()).execute(conn)?;
     Ok(first_tick(conn)?.unwrap_or(now))
+}
+
+/// When the office's own reminders are looked at next; nobody else looks until this transaction ends. `None`: never yet.
+pub fn lock_office(conn: &mut Conn) -> StoreResult<Option<Instant>> {
+    let held: Option<String> = locked!(
+        conn,
+        first: settings::table.filter(settings::key.eq(OFFICE_NEXT)).select(settings::value)
+    )
+    .optional()?;
+    Ok(held.and_then(|text| text.parse().ok()))
+}
+
+pub fn office_next(conn: &mut Conn) -> StoreResult<Option<Instant>> {
+    Ok(reference::setting(conn, OFFICE_NEXT)?.and_then(|text| text.parse().ok()))
+}
+
+pub fn set_office_next(conn: &mut Conn, at: Instant) -> StoreResult<()> {
+    reference::set_setting(conn, OFFICE_NEXT, &at.to_string())
+}
+
+/// Rules or calendar have changed: the next tick looks at everything that is open.
+pub fn look_again(conn: &mut Conn, now: Instant) -> StoreResult<()> {
+    use crate::store::schema::{notices, tickets};
+    let open = tickets::table.filter(tickets::state.ne_all(vec![State::Closed, State::Cancelled]));
+    diesel::update(open).set(tickets::next_reminder_at.eq(now)).execute(conn)?;
+    let issued = notices::table.filter(notices::state.eq(NoticeState::Issued));
+    diesel::update(issued).set(notices::next_reminder_at.eq(now)).execute(conn)?;
+    diesel::delete(settings::table.filter(settings::key.eq(OFFICE_NEXT))).execute(conn)?;
+    Ok(())
 }
 
 /// What a list of reminders is narrowed to. Values of one field are OR, fields AND.

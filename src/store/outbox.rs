@@ -9,7 +9,7 @@ use crate::domain::reminder::{EndReason, MessageKind, MessageState, ReminderStat
 use crate::store::dialect::lease_clock;
 use crate::store::recipients::Recipient;
 use crate::store::schema::{attempts, messages, ticks};
-use crate::store::{Conn, MultiBackend, StoreError, StoreResult, insert_all, ledger, locked, native, reference};
+use crate::store::{Both, Conn, MultiBackend, StoreError, StoreResult, insert_all, ledger, locked, native, reference};
 use chrono::{NaiveDate, TimeDelta};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,9 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
         .select(MessageRow::as_select()))?;
+    if due.is_empty() {
+        return Ok(Claimed::default());
+    }
     let (poisoned, taken): (Vec<_>, Vec<_>) = due.into_iter().partition(|row| row.claims >= CLAIMS);
     let ids: Vec<MessageId> = taken.iter().map(|row| row.id).collect();
     diesel::update(messages::table.filter(messages::id.eq_any(ids)))
@@ -487,14 +490,24 @@ pub fn last_attempts(conn: &mut Conn, ids: &[MessageId]) -> StoreResult<HashMap<
     Ok(newest)
 }
 
-/// A tick begins, or is heard of again: its digests are not sent before it ends.
-pub fn keep_ticking(conn: &mut Conn, tick: LeaseId, machine_now: Instant) -> StoreResult<()> {
+/// A tick begins: its digests are not sent before it ends.
+pub fn begin_tick(conn: &mut Conn, tick: LeaseId, machine_now: Instant) -> StoreResult<()> {
     let clock = lease_clock(conn, machine_now)?;
     diesel::delete(ticks::table.filter(ticks::alive_until.le(clock))).execute(conn)?;
-    diesel::delete(ticks::table.filter(ticks::id.eq(tick))).execute(conn)?;
-    diesel::insert_into(ticks::table)
-        .values((ticks::id.eq(tick), ticks::alive_until.eq(clock.plus(TimeDelta::minutes(TICK_MINUTES)))))
-        .execute(conn)?;
+    keep_ticking(conn, tick, machine_now)
+}
+
+/// The tick is heard of again.
+pub fn keep_ticking(conn: &mut Conn, tick: LeaseId, machine_now: Instant) -> StoreResult<()> {
+    let until = lease_clock(conn, machine_now)?.plus(TimeDelta::minutes(TICK_MINUTES));
+    Both(
+        diesel::insert_into(ticks::table)
+            .values((ticks::id.eq(tick), ticks::alive_until.eq(until)))
+            .on_conflict(ticks::id)
+            .do_update()
+            .set(ticks::alive_until.eq(until)),
+    )
+    .execute(conn)?;
     Ok(())
 }
 

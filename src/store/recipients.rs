@@ -1,16 +1,16 @@
 //! Who is told: the people of units and of the office by role, their deputies, else the unit's mailbox. Read as they are
 //! now, both when a reminder is planned and again before its mail leaves.
 
-use crate::domain::id::{UnitId, UserId};
+use crate::domain::id::{NoticeId, RequirementId, UnitId, UserId};
 use crate::domain::reminder::Told;
 use crate::domain::vocabulary::Role;
 use crate::domain::words::Lang;
 use crate::store::schema::users;
 use crate::store::units::{self, UnitRow};
-use crate::store::{Conn, MultiBackend, StoreResult, page};
+use crate::store::{Conn, MultiBackend, StoreResult, notices, page};
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 const IDS: usize = 1_000;
 
@@ -238,6 +238,18 @@ impl Person {
         let lasts = self.deputy_to.is_none_or(|to| today <= to);
         self.deputy_id.filter(|_| begun && lasts)
     }
+}
+
+/// Units that a notice's requirements ask and that have not answered all of them, each with how many are open.
+pub fn unanswered(conn: &mut Conn, notice: NoticeId) -> StoreResult<Vec<(UnitId, u32)>> {
+    let answered: HashSet<(RequirementId, UnitId)> = notices::answered(conn, notice)?.into_iter().collect();
+    let mut open: BTreeMap<UnitId, u32> = BTreeMap::new();
+    for asked in notices::requirement_units_of(conn, notice)? {
+        if !answered.contains(&asked) {
+            *open.entry(asked.1).or_default() += 1;
+        }
+    }
+    Ok(open.into_iter().collect())
 }
 
 fn address(text: Option<&str>) -> Option<String> {
