@@ -16,6 +16,7 @@ pub mod domain;
 pub mod files;
 pub mod mail;
 pub mod queries;
+pub mod reminders;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;
