@@ -20,6 +20,14 @@ pub enum Failure {
     Store(#[from] StoreError),
 }
 
+impl Failure {
+    /// Something of ours that can't be, and nobody outside can help.
+    #[must_use]
+    pub fn broken(why: impl Into<String>) -> Self {
+        StoreError::Unsupported(why.into()).into()
+    }
+}
+
 pub type Outcome<T> = Result<T, Failure>;
 
 /// The installation as this process knows it. Cheap to clone.
@@ -61,6 +69,7 @@ pub struct Tx<'a> {
 pub struct Read<'a> {
     pub conn: &'a mut Conn,
     pub now: Instant,
+    pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
 }
@@ -73,7 +82,13 @@ impl Tx<'_> {
 
     /// The same transaction for a query.
     pub fn read(&mut self) -> Read<'_> {
-        Read { conn: self.conn, now: self.now, office: Arc::clone(&self.office), rules: Arc::clone(&self.rules) }
+        Read {
+            conn: self.conn,
+            now: self.now,
+            machine_now: self.machine_now,
+            office: Arc::clone(&self.office),
+            rules: Arc::clone(&self.rules),
+        }
     }
 
     #[must_use]
@@ -174,6 +189,7 @@ impl World {
         f(&mut Read {
             conn,
             now: self.clock.now(),
+            machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
         })

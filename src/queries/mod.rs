@@ -7,5 +7,7 @@ pub mod names;
 pub mod notices;
 pub mod overview;
 pub mod page;
+pub mod people;
 pub mod tickets;
 pub mod timeline;
+pub mod units;

@@ -21,6 +21,12 @@ impl From<&UnitRow> for UnitRef {
     }
 }
 
+impl From<UnitRow> for UnitRef {
+    fn from(row: UnitRow) -> Self {
+        Self::from(&row)
+    }
+}
+
 /// Units by id, for rows that name them.
 #[derive(Debug, Clone, Default)]
 pub struct UnitNames(HashMap<UnitId, UnitRef>);
