@@ -87,6 +87,12 @@ impl Clock {
         }
     }
 
+    /// A sandbox's clock, which people may set.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        matches!(&*self.0, Source::Simulated(_))
+    }
+
     /// Where the office's time stands still; `None` while it follows the system.
     #[must_use]
     pub fn stands_at(&self) -> Option<Instant> {

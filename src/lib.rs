@@ -22,3 +22,4 @@ pub mod reminders;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;
+pub mod web;
