@@ -572,6 +572,7 @@ mod tests {
             faults(r#"{"items": [{"cause": 1, "on": ""}], "done": 1}"#),
             [
                 "/items/0/cause field.type Must be text.",
+                "/items/0/on field.date Write a real date like 2021-08-27.",
                 "/done field.type Must be true or false.",
             ]
         );
