@@ -18,6 +18,7 @@ pub mod files;
 pub mod http;
 pub mod mail;
 pub mod queries;
+pub mod reminders;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;

@@ -4,6 +4,7 @@ use crate::domain::actor::{Actor, Scope};
 use crate::domain::id::UnitId;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::UnitKind;
+pub use crate::queries::names::UnitRef;
 use crate::queries::page::{Ask, Slice};
 use crate::store::units::{self, UnitFilter, UnitRow};
 use crate::transaction::{Outcome, Read};
@@ -44,20 +45,6 @@ pub struct Contacts {
     pub mailbox: Option<String>,
     #[schema(required = true)]
     pub backup_mailbox: Option<String>,
-}
-
-/// A unit named in another row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct UnitRef {
-    pub id: UnitId,
-    pub code: String,
-    pub name: String,
-}
-
-impl From<UnitRow> for UnitRef {
-    fn from(row: UnitRow) -> Self {
-        Self { id: row.id, code: row.code, name: row.name }
-    }
 }
 
 /// What a list of units is narrowed to.

@@ -1,5 +1,6 @@
 //! Everything that speaks SQL: one binary, SQLite or PostgreSQL, the same queries. For actions, queries and engines.
 
+pub mod assets;
 pub mod attachments;
 mod columns;
 mod connection;
@@ -9,10 +10,13 @@ mod error;
 pub mod events;
 pub mod feedback;
 pub mod idempotency;
+pub mod ledger;
 pub mod migrate;
 pub mod notices;
+pub mod outbox;
 pub mod page;
 mod pool;
+pub mod recipients;
 pub mod reference;
 pub mod schema;
 pub mod scope;

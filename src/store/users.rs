@@ -86,6 +86,16 @@ pub fn active_of_unit(conn: &mut Conn, unit: UnitId) -> StoreResult<Vec<UserRow>
         .load(conn)?)
 }
 
+/// Active people of units, in the order of logins.
+pub fn active_of_units(conn: &mut Conn, units: &[UnitId]) -> StoreResult<Vec<UserRow>> {
+    Ok(users::table
+        .filter(users::unit_id.eq_any(units.to_vec()))
+        .filter(users::active.eq(true))
+        .order(users::login.asc())
+        .select(UserRow::as_select())
+        .load(conn)?)
+}
+
 /// Active people with a role, in the order of logins. The office is small; its roles are looked for by text.
 pub fn active_with_role(conn: &mut Conn, role: Role) -> StoreResult<Vec<UserRow>> {
     let rows: Vec<UserRow> = users::table
