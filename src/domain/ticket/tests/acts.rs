@@ -142,10 +142,7 @@ fn on_time_is_said_once_by_the_first_complete_submission() {
     // Late by one instant: due on the 27th, the whole day counts.
     let late = life.then("08-28 00:00", &liaison(), done("2021-08-27"));
     assert_eq!(late.ticket.on_time, Some(false));
-    assert_eq!(
-        Life::in_progress().then("08-27 23:59", &liaison(), done("2021-08-27")).ticket.on_time,
-        Some(true)
-    );
+    assert_eq!(Life::in_progress().then("08-27 23:59", &liaison(), done("2021-08-27")).ticket.on_time, Some(true));
 
     // Neither a return nor a second submission changes it.
     let life = Life::returned();
@@ -276,8 +273,7 @@ fn a_carried_ticket_is_due_at_its_earliest_milestone_and_can_be_overdue() {
 #[test]
 fn any_open_ticket_can_be_cancelled_and_none_twice() {
     let carried = Life::returned().then("08-24 10:00", &approver(), carry(&["2021-09-15"]));
-    let lives =
-        [Life::new(), Life::in_progress(), Life::submitted(), Life::returned(), Life::accepted(), carried];
+    let lives = [Life::new(), Life::in_progress(), Life::submitted(), Life::returned(), Life::accepted(), carried];
     for life in lives {
         let life = life.then("09-01 10:00", &approver(), cancel());
         assert_eq!((life.ticket.state, life.ticket.closed_at), (State::Cancelled, None));

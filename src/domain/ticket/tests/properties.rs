@@ -153,7 +153,9 @@ fn is_lawful(before: &Ticket, after: &Ticket, who: &Actor, said: &Command, now: 
     let back_with_a_date = again || act == Act::Carry || (moved && act != Act::Reassign);
     assert!(!back_with_a_date || !after.is_overdue(now), "late at once after {act}");
     let asked = matches!(act, Act::Object | Act::AskExtension);
-    assert!(!asked || (after.state.ball() == before.state.ball() && after.due == before.due && after.pending.is_some()));
+    assert!(
+        !asked || (after.state.ball() == before.state.ball() && after.due == before.due && after.pending.is_some())
+    );
 }
 
 /// Lets them try one after the other.

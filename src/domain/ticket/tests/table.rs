@@ -129,9 +129,8 @@ fn everybody_may_do_exactly_what_the_table_says() {
 #[test]
 fn a_refusal_names_the_role_the_unit_or_the_state() {
     let now = at("08-20 10:00");
-    let code = |state, who: &Actor, act| {
-        permit(&Ticket { state, ..ticket() }, who, act, now).unwrap_err().code.as_str()
-    };
+    let code =
+        |state, who: &Actor, act| permit(&Ticket { state, ..ticket() }, who, act, now).unwrap_err().code.as_str();
     let foreign = person("foreign liaison", FOREIGN, &[Role::Liaison, Role::Leader]);
     let own = person("lead's coordinator", LEAD, &[Role::Coordinator]);
     let viewer = person("viewer", BUREAU, &[Role::Viewer]);
