@@ -218,11 +218,15 @@ const AWAITED: &[&str] = &[
     "UnitCycle",
 ];
 
-/// The part of a file that is shipped: its tests stand last.
+/// The part of a file that is shipped: tests of its own stand last.
 fn shipped(source: Source) -> Source {
     let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
-    let code = source.code.split("#[cfg(test)]").next().filter(|_| !is_test).unwrap_or_default().to_owned();
-    Source { code, ..source }
+    let tests = source.code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
+        let module = source.code[*at..].lines().nth(1).unwrap_or_default();
+        holds_module(module)
+    });
+    let end = if is_test { 0 } else { tests.unwrap_or(source.code.len()) };
+    Source { code: source.code[..end].to_owned(), ..source }
 }
 
 #[test]
