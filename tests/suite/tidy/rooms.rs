@@ -99,6 +99,8 @@ fn escapes(source: &Source) -> Vec<String> {
     for (line, number) in source.code.lines().zip(1..) {
         if holds_module(line) {
             inner = 1;
+        } else if line == "}" {
+            inner = 0;
         }
         let chain = "super::".repeat(depth(&source.path) + inner);
         if line.contains(&chain) {
@@ -154,6 +156,7 @@ fn every_way_to_name_a_room_is_seen() {
         ("src/domain/a/b.rs", "use super::super::a;", 0),
         ("src/domain/a.rs", "mod tests {\n use super::super::b;\n}", 0),
         ("src/domain/a.rs", "mod tests {\n use super::super::super::store;\n}", 1),
+        ("src/domain/a.rs", "mod tests {\n}\nuse super::super::store;", 1),
         ("src/api/tickets.rs", "use crate::actions::tickets; use crate::store::Db; use crate::web::page;", 2),
         ("src/store/a.rs", "use crate::domain::id; $crate::store::Conn", 0),
         ("src/cli/serve.rs", "use crate::store::Db;", 0),
