@@ -520,6 +520,14 @@ pub fn due_for_reminders(conn: &mut Conn, now: Instant, limit: i64) -> StoreResu
         .select(TicketRow::as_select()))?)
 }
 
+pub fn is_reminder_due(conn: &mut Conn, now: Instant) -> StoreResult<bool> {
+    let due = tickets::table
+        .filter(tickets::next_reminder_at.is_not_null())
+        .filter(tickets::next_reminder_at.le(now))
+        .select(tickets::id);
+    Ok(diesel::select(diesel::dsl::exists(due)).get_result(conn)?)
+}
+
 /// The engine's own marks; no event, no new version.
 pub fn set_reminder_marks(
     conn: &mut Conn,
@@ -544,4 +552,48 @@ pub fn open_of_notice(conn: &mut Conn, notice: NoticeId) -> StoreResult<i64> {
         .filter(tickets::state.ne_all(vec![State::Closed, State::Cancelled]))
         .count()
         .get_result(conn)?)
+}
+
+/// How many tickets in sight each of these notices has; a notice without any is left out.
+pub fn by_notice(conn: &mut Conn, ids: &[NoticeId], scope: &Scope) -> StoreResult<Vec<(NoticeId, i64)>> {
+    let mut query = tickets::table
+        .group_by(tickets::notice_id)
+        .select((tickets::notice_id, diesel::dsl::count_star()))
+        .filter(tickets::notice_id.eq_any(ids.to_vec()))
+        .into_boxed();
+    if let Some(condition) = visible(scope) {
+        query = query.filter(condition);
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The findings of a notice that became tickets in sight.
+pub fn findings_in_sight(conn: &mut Conn, notice: NoticeId, scope: &Scope) -> StoreResult<Vec<FindingId>> {
+    Ok(visible_only(tickets::table.into_boxed(), scope)
+        .filter(tickets::notice_id.eq(notice))
+        .select(tickets::finding_id)
+        .distinct()
+        .load(conn)?)
+}
+
+/// A ticket whose version is not the number of its last event, with the number that is missing or too much.
+pub fn first_with_other_version(conn: &mut Conn) -> StoreResult<Option<(TicketId, i64)>> {
+    use crate::store::events;
+    let mut after = None;
+    loop {
+        let mut query = tickets::table.select((tickets::id, tickets::version)).into_boxed();
+        if let Some(id) = after {
+            query = query.filter(tickets::id.gt(id));
+        }
+        let rows: Vec<(TicketId, i64)> = query.order(tickets::id.asc()).limit(1_000).load(conn)?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        after = Some(*last);
+        let streams: Vec<String> = rows.iter().map(|(id, _)| format!("ticket:{id}")).collect();
+        let heads = events::head_numbers(conn, &streams)?;
+        let other = rows.iter().zip(&streams).find(|((_, version), stream)| heads.get(*stream) != Some(version));
+        if let Some(((id, version), stream)) = other {
+            let seen = heads.get(stream).copied().unwrap_or(0);
+            return Ok(Some((*id, seen.min(*version) + 1)));
+        }
+    }
 }
