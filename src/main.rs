@@ -1,1 +1,3 @@
+//! The program: one binary for the server and every command.
+
 fn main() {}

@@ -359,13 +359,20 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
     if !filter.states.is_empty() {
         query = query.filter(tickets::state.eq_any(filter.states.clone()));
     }
-    if !filter.balls.is_empty() {
+    if filter.balls == [Ball::Unit] {
+        // The same, and an index of its own.
+        query = query.filter(tickets::unit_due_at.is_not_null());
+    } else if !filter.balls.is_empty() {
         let states: Vec<State> =
             State::ALL.iter().copied().filter(|state| filter.balls.contains(&state.ball())).collect();
         query = query.filter(tickets::state.eq_any(states));
     }
     if let Some(any) = any_of(filter.lights.iter().map(|light| shines(*light, as_of))) {
         query = query.filter(any);
+        // Said outside of the OR, SQLite sees that the index of the units' moves holds them all.
+        if filter.lights.iter().all(|light| matches!(light, Light::Red | Light::Yellow | Light::Green)) {
+            query = query.filter(tickets::unit_due_at.is_not_null());
+        }
     }
     match filter.overdue {
         Some(true) => query = query.filter(shines(Light::Red, as_of)),
