@@ -3,6 +3,7 @@
 pub mod attachments;
 pub mod feedback;
 pub mod findings;
+pub mod imports;
 pub mod issue;
 pub mod notices;
 pub mod record;
