@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod files;
+pub mod installation;
 pub mod mail;
 pub mod queries;
 pub mod store;

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod page;
 mod pool;
 pub mod reference;
+pub mod sandbox;
 pub mod schema;
 pub mod scope;
 pub mod tickets;
