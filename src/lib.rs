@@ -10,13 +10,16 @@
 //! its message go in together, and `mail::courier` re-checks, renders once and sends.
 
 pub mod actions;
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod files;
+pub mod http;
 pub mod installation;
 pub mod mail;
 pub mod queries;
+pub mod reminders;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;

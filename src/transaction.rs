@@ -8,6 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
 use crate::store::{Conn, Db, StoreError, reference, savepoint};
 use std::sync::{Arc, RwLock};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// Why a transaction was rolled back: a rule said no, or the database did.
@@ -17,6 +18,14 @@ pub enum Failure {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Failure {
+    /// Something of ours that can't be, and nobody outside can help.
+    #[must_use]
+    pub fn broken(why: impl Into<String>) -> Self {
+        StoreError::Unsupported(why.into()).into()
+    }
 }
 
 pub type Outcome<T> = Result<T, Failure>;
@@ -31,6 +40,8 @@ pub struct World {
     pub mail_domain: Arc<str>,
     /// Address of the pages, without a slash at the end.
     pub base_url: Arc<str>,
+    /// Rung after a commit that queued mail, so that the courier needn't wait for its next look.
+    pub mail_bell: Arc<Notify>,
     office: Arc<Office>,
     reference: Arc<RwLock<Arc<Reference>>>,
 }
@@ -49,6 +60,8 @@ pub struct Tx<'a> {
     pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
+    /// Was mail queued?
+    pub has_mail: bool,
     ids: &'a Ids,
 }
 
@@ -56,6 +69,7 @@ pub struct Tx<'a> {
 pub struct Read<'a> {
     pub conn: &'a mut Conn,
     pub now: Instant,
+    pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
 }
@@ -77,7 +91,13 @@ impl Tx<'_> {
 
     /// The same transaction for a query.
     pub fn read(&mut self) -> Read<'_> {
-        Read { conn: self.conn, now: self.now, office: Arc::clone(&self.office), rules: Arc::clone(&self.rules) }
+        Read {
+            conn: self.conn,
+            now: self.now,
+            machine_now: self.machine_now,
+            office: Arc::clone(&self.office),
+            rules: Arc::clone(&self.rules),
+        }
     }
 
     /// Does `f`, keeps its answer and takes its changes back: what a dry run tells is what a run would do.
@@ -115,6 +135,7 @@ impl World {
             ids,
             mail_domain: mail_domain.into(),
             base_url: base_url.into(),
+            mail_bell: Arc::new(Notify::new()),
             office,
             reference: Arc::new(RwLock::new(Arc::new(reference))),
         })
@@ -127,7 +148,9 @@ impl World {
         F: FnOnce(&mut Tx<'_>) -> Outcome<T> + Send + 'static,
     {
         let world = self.clone();
-        self.db.write(move |conn| world.in_tx(conn, f)).await
+        let (value, has_mail) = self.db.write(move |conn| world.in_tx(conn, f)).await?;
+        self.ring(has_mail);
+        Ok(value)
     }
 
     /// `write` for threads that may block: command line, imports, tests.
@@ -137,7 +160,9 @@ impl World {
         F: FnOnce(&mut Tx<'_>) -> Outcome<T> + Send + 'static,
     {
         let world = self.clone();
-        self.db.write_now(move |conn| world.in_tx(conn, f))
+        let (value, has_mail) = self.db.write_now(move |conn| world.in_tx(conn, f))?;
+        self.ring(has_mail);
+        Ok(value)
     }
 
     pub async fn read<T, F>(&self, f: F) -> Outcome<T>
@@ -158,16 +183,26 @@ impl World {
         self.db.read_now(move |conn| world.in_read(conn, f))
     }
 
-    fn in_tx<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
+    fn ring(&self, has_mail: bool) {
+        if has_mail {
+            self.mail_bell.notify_one();
+        }
+    }
+
+    /// The answer of `f`, and whether it queued mail.
+    fn in_tx<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<(T, bool)> {
         let reference = self.reference(conn)?;
-        f(&mut Tx {
+        let mut tx = Tx {
             conn,
             now: self.clock.now(),
             machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
+            has_mail: false,
             ids: &self.ids,
-        })
+        };
+        let value = f(&mut tx)?;
+        Ok((value, tx.has_mail))
     }
 
     fn in_read<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Read<'_>) -> Outcome<T>) -> Outcome<T> {
@@ -175,6 +210,7 @@ impl World {
         f(&mut Read {
             conn,
             now: self.clock.now(),
+            machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
         })

@@ -6,14 +6,15 @@ use crate::actions::tell::{News, tell};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE, TEXT};
-use crate::domain::id::{AttachmentId, EventId, TicketId};
+use crate::domain::id::{AttachmentId, EventId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, Facts};
 use crate::domain::ticket::{Act, Change, Command, Ticket, apply, permit};
+use crate::domain::vocabulary::UnitKind;
 use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
-use crate::store::{attachments as files, events, feedback, tickets};
+use crate::store::{attachments as files, events, feedback, tickets, units};
 use crate::transaction::{Outcome, Tx};
 use chrono::NaiveDate;
 
@@ -133,7 +134,7 @@ pub fn review(
     Ok(ticket)
 }
 
-/// Anything else that the rules know, its texts not yet checked.
+/// An act that needs nothing but the ticket and words: cancel, carry, reopen, urge, comment, look back, move the date.
 pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, command: Command) -> Outcome<TicketId> {
     let held = open(tx, actor, key, version, command.act())?;
     let command = checked(command)?;
@@ -144,15 +145,6 @@ pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, 
 fn checked(command: Command) -> Result<Command, Refusal> {
     let mut check = Check::new();
     let command = match command {
-        Command::Object { reason, proposed } => {
-            Command::Object { reason: check.text("/reason", &reason, TEXT), proposed }
-        }
-        Command::DecideObjection { reason, unit } => {
-            Command::DecideObjection { reason: check.text("/reason", &reason, TEXT), unit }
-        }
-        Command::Reassign { reason, unit, due_on } => {
-            Command::Reassign { reason: check.text("/reason", &reason, TEXT), unit, due_on }
-        }
         Command::PassLookBack { method, note, on } => Command::PassLookBack {
             method: check.line("/method", &method, LINE),
             note: check.text("/note", &note, TEXT),
@@ -163,25 +155,26 @@ fn checked(command: Command) -> Result<Command, Refusal> {
             note: check.text("/note", &note, TEXT),
             due_on,
         },
-        Command::Carry { reason, milestones } => {
+        Command::Carry { reason, mut milestones } => {
+            check.at_most("/milestones", milestones.len(), 50);
+            for (index, milestone) in milestones.iter_mut().enumerate() {
+                milestone.text = check.line(&format!("/milestones/{index}/text"), &milestone.text, LINE);
+            }
             Command::Carry { reason: check.text("/reason", &reason, TEXT), milestones }
         }
         Command::Cancel { reason } => Command::Cancel { reason: check.text("/reason", &reason, TEXT) },
         Command::Reopen { reason, due_on } => Command::Reopen { reason: check.text("/reason", &reason, TEXT), due_on },
-        Command::AskExtension { to, reason, progress } => Command::AskExtension {
-            to,
-            reason: check.text("/reason", &reason, TEXT),
-            progress: check.text("/progress", &progress, TEXT),
-        },
-        Command::DecideExtension { reason, to } => {
-            Command::DecideExtension { reason: check.text("/reason", &reason, TEXT), to }
-        }
         Command::MoveDueDate { to, reason } => {
             Command::MoveDueDate { to, reason: check.text("/reason", &reason, TEXT) }
         }
         Command::Urge { note } => Command::Urge { note: check.optional_text("/note", note.as_deref(), TEXT) },
         Command::Comment { text } => Command::Comment { text: check.text("/text", &text, TEXT) },
-        Command::Acknowledge { .. }
+        Command::Object { .. }
+        | Command::DecideObjection { .. }
+        | Command::Reassign { .. }
+        | Command::AskExtension { .. }
+        | Command::DecideExtension { .. }
+        | Command::Acknowledge { .. }
         | Command::Progress { .. }
         | Command::Feedback(_)
         | Command::RegisterLetter { .. }
@@ -189,6 +182,36 @@ fn checked(command: Command) -> Result<Command, Refusal> {
         | Command::Return { .. } => command,
     };
     check.done(command)
+}
+
+/// The active unit, no group, that a key names as a ticket's next lead; what is wrong with it is a fault.
+pub(super) fn next_lead(tx: &mut Tx<'_>, key: &str, pointer: &str, check: &mut Check) -> Outcome<Option<UnitId>> {
+    let found = units::find_by_key(tx.conn, key)?;
+    match &found {
+        Some(unit) if unit.kind == UnitKind::Group => {
+            check.fault(Fault::at(pointer, Code::UnitIsGroup).with("unit", &unit.code));
+        }
+        Some(unit) if unit.active => {}
+        Some(_) | None => check.fault(Fault::at(pointer, Code::FieldReference).with("value", key)),
+    }
+    Ok(found.map(|unit| unit.id))
+}
+
+/// Gives the ticket to another unit.
+pub fn reassign(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    key: &str,
+    version: Option<i64>,
+    (reason, unit, due_on): (&str, &str, Option<NaiveDate>),
+) -> Outcome<TicketId> {
+    let held = open(tx, actor, key, version, Act::Reassign)?;
+    let mut check = Check::new();
+    let reason = check.text("/reason", reason, TEXT);
+    let unit = next_lead(tx, unit, "/unit_id", &mut check)?;
+    let reason = check.done(reason)?;
+    let Some(unit) = unit else { return Err(Refusal::missing().into()) };
+    act(tx, actor, &held, Command::Reassign { reason, unit, due_on })
 }
 
 /// A ticket that is locked for a change: its row and its facts.
@@ -199,7 +222,7 @@ pub(super) struct Held {
 
 /// Locks the ticket for `wanted`: in sight, of the version the caller knows, and the act allowed now. Asked before
 /// the body is looked at, so that a wrong moment is told before a missing word.
-fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, wanted: Act) -> Outcome<Held> {
+pub(super) fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, wanted: Act) -> Outcome<Held> {
     let held = hold(tx, actor, key)?;
     check_version(version, held.row.version)?;
     permit(&held.ticket, actor, wanted, tx.now)?;

@@ -55,14 +55,34 @@ ids! {
     FeedbackItemId,
     /// An uploaded file.
     AttachmentId,
+    /// What a reminder is about: a ticket or a notice by its own id, the office by zeros.
+    SubjectId,
     /// A ledger row of the reminder engine.
     ReminderId,
     /// A mail in the outbox.
     MessageId,
+    /// One worker's claim of some messages (the fencing token), or one tick.
+    LeaseId,
     /// A line of a timeline.
     EventId,
     /// An access token.
     TokenId,
     /// A browser session.
     SessionId,
+}
+
+impl SubjectId {
+    pub const OFFICE: Self = Self(Uuid::nil());
+}
+
+impl From<TicketId> for SubjectId {
+    fn from(id: TicketId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<NoticeId> for SubjectId {
+    fn from(id: NoticeId) -> Self {
+        Self(id.0)
+    }
 }

@@ -89,6 +89,8 @@ catalogue! {
         "问题已记录。请稍后重试；如仍出现，请把请求编号告知管理员。", "It has been logged. Try again later; if it stays, give the request id to the administrator.";
     Busy = "service.busy" Unavailable: "服务繁忙", "The service is busy";
         "请稍候几秒再试，本次未作任何更改。", "Try again in a few seconds; nothing was changed.";
+    TooManyRequests = "service.too_many" TooMany: "请求过于频繁", "Too many requests";
+        "请在 {seconds} 秒后再试。", "Try again in {seconds} seconds.";
     StorageUnavailable = "service.storage_unavailable" Unavailable: "数据库暂不可用", "The database is not available";
         "本次未作任何更改。请稍后重试；管理员可在 /readyz 查看原因。", "Nothing was changed. Try again later; /readyz tells the administrator why.";
     Missing = "not_found" Missing: "没有找到", "Not found";

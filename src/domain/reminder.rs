@@ -7,12 +7,15 @@ use crate::domain::calendar::{Calendar, at_local, local_date, local_time};
 use crate::domain::instant::Instant;
 use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{Severity, State};
+use crate::domain::words::Lang;
 use crate::text_enum;
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 
+mod record;
 mod rule;
+pub use record::{EndReason, MessageKind, MessageState, ReminderState, Told};
 pub use rule::{
     Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules,
     parse_rules,
@@ -127,6 +130,22 @@ impl Facts {
         }
     }
 
+    /// An issued notice's facts. `due_on` is `None` once it is closed or nobody's answer is missing.
+    #[must_use]
+    pub fn of_notice(issued_at: Instant, due_on: Option<NaiveDate>, zone: Tz, first_tick: Instant) -> Self {
+        Self {
+            issued: Some(AnchorAt::act(zone, issued_at, 1)),
+            due: due_on.map(|on| AnchorAt { on, version: 1, since: issued_at }),
+            ..Self::new(Subject::Notice, first_tick)
+        }
+    }
+
+    /// The office's facts: its weeks count from the first tick on.
+    #[must_use]
+    pub fn of_office(zone: Tz, first_tick: Instant) -> Self {
+        Self { week: Some(AnchorAt::act(zone, first_tick, 0)), ..Self::new(Subject::Office, first_tick) }
+    }
+
     #[must_use]
     pub const fn anchor(&self, anchor: Anchor) -> Option<AnchorAt> {
         match anchor {
@@ -163,6 +182,18 @@ text_enum! {
         Superseded = "superseded",
         /// The rule tells nobody at this step.
         NoAudience = "no_audience",
+    }
+}
+
+impl SkipReason {
+    #[must_use]
+    pub const fn name(self, lang: Lang) -> &'static str {
+        match self {
+            Self::BeforeStart => lang.pick("早于起算时间", "earlier than what it is counted from"),
+            Self::BeforeFirstTick => lang.pick("早于系统启用时间", "earlier than this installation's first look"),
+            Self::Superseded => lang.pick("已由后一步提醒代替", "a newer step tells the same"),
+            Self::NoAudience => lang.pick("没有可通知的对象", "there is nobody to tell"),
+        }
     }
 }
 

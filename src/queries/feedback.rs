@@ -6,7 +6,8 @@ use crate::domain::id::{FeedbackId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::WorkResult;
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::{NoticeRef, distinct, unknown};
 use crate::queries::timeline::FileOut;
 use crate::store::attachments::Owner;
@@ -89,14 +90,13 @@ pub struct FeedbackSearch {
 }
 
 /// Newest first.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &FeedbackSearch, ask: &PageAsk) -> Outcome<Page<FeedbackOut>> {
+pub fn list(read: &mut Read<'_>, actor: &Actor, search: &FeedbackSearch, ask: &Ask) -> Outcome<Slice<FeedbackOut>> {
     let (notice, named) = resolved(read, search)?;
-    let fingerprint = format!("{notice:?} {named:?} {:?}", actor.scope);
-    let before: Option<FeedbackId> = ask.after(&fingerprint)?;
-    let mut rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.rows())?;
-    let next = ask.cut(&mut rows, &fingerprint, |row| row.id);
+    let before: Option<FeedbackId> = ask.after()?;
+    let rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.fetch())?;
     let total = if ask.count { Some(feedback::count(read.conn, notice, &named, &actor.scope)?) } else { None };
-    Ok(Page { items: shown(read, rows)?, next, total })
+    let page = ask.slice(rows, total, |row| row.id);
+    Ok(Slice { items: shown(read, page.items)?, next: page.next, total: page.total })
 }
 
 pub fn get(read: &mut Read<'_>, actor: &Actor, id: FeedbackId) -> Outcome<FeedbackOut> {
@@ -142,7 +142,7 @@ fn shown(read: &mut Read<'_>, rows: Vec<FeedbackRow>) -> Outcome<Vec<FeedbackOut
     let ids: Vec<FeedbackId> = rows.iter().map(|row| row.id).collect();
     let items = feedback::items_of(read.conn, &ids)?;
     let ticket_ids = distinct(items.iter().map(|item| item.ticket_id));
-    let named: HashMap<TicketId, (String, String)> = tickets::by_ids(read.conn, &ticket_ids)?
+    let titles: HashMap<TicketId, (String, String)> = tickets::by_ids(read.conn, &ticket_ids)?
         .into_iter()
         .map(|ticket| (ticket.id, (ticket.reference, ticket.title)))
         .collect();
@@ -159,7 +159,7 @@ fn shown(read: &mut Read<'_>, rows: Vec<FeedbackRow>) -> Outcome<Vec<FeedbackOut
             notice: NoticeRef { id: row.notice_id, code: codes.get(&row.notice_id).cloned().unwrap_or_default() },
             unit: names.get(row.unit_id),
             author: author.map(|person| PersonRef { id: person.id, name: person.name.clone() }),
-            items: items.iter().filter(|item| item.feedback_id == row.id).map(|item| item_out(item, &named)).collect(),
+            items: items.iter().filter(|item| item.feedback_id == row.id).map(|item| item_out(item, &titles)).collect(),
             requirement_answers: answers(read, &row)?,
             attachments: files(read, row.id)?,
             id: row.id,
@@ -174,8 +174,8 @@ fn shown(read: &mut Read<'_>, rows: Vec<FeedbackRow>) -> Outcome<Vec<FeedbackOut
     Ok(out)
 }
 
-fn item_out(item: &FeedbackItemRow, named: &HashMap<TicketId, (String, String)>) -> ItemOut {
-    let (reference, title) = named.get(&item.ticket_id).cloned().unwrap_or_default();
+fn item_out(item: &FeedbackItemRow, titles: &HashMap<TicketId, (String, String)>) -> ItemOut {
+    let (reference, title) = titles.get(&item.ticket_id).cloned().unwrap_or_default();
     ItemOut {
         ticket_id: item.ticket_id,
         reference,

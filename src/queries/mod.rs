@@ -3,8 +3,11 @@
 pub mod audit;
 pub mod calendars;
 pub mod feedback;
+pub mod names;
 pub mod notices;
 pub mod overview;
 pub mod page;
+pub mod people;
 pub mod tickets;
 pub mod timeline;
+pub mod units;

@@ -6,7 +6,8 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, RequirementId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Severity};
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::{AssetRef, NoticeRef, distinct};
 use crate::store::notices::{CoverageRow, FindingRow, NoticeRow, RequirementRow};
 use crate::store::scope::sees_notice;
@@ -62,15 +63,14 @@ pub struct NoticeSearch {
 }
 
 /// Newest first.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &NoticeSearch, ask: &PageAsk) -> Outcome<Page<NoticeOut>> {
+pub fn list(read: &mut Read<'_>, actor: &Actor, search: &NoticeSearch, ask: &Ask) -> Outcome<Slice<NoticeOut>> {
     let only = in_sight(read, actor)?;
     let states = visible_states(actor, &search.states);
-    let fingerprint = format!("{states:?} {:?}", actor.scope);
-    let before: Option<NoticeId> = ask.after(&fingerprint)?;
-    let mut rows = notices::list(read.conn, &states, only.as_deref(), before, ask.rows())?;
-    let next = ask.cut(&mut rows, &fingerprint, |row| row.id);
+    let before: Option<NoticeId> = ask.after()?;
+    let rows = notices::list(read.conn, &states, only.as_deref(), before, ask.fetch())?;
     let total = if ask.count { Some(notices::count(read.conn, &states, only.as_deref())?) } else { None };
-    Ok(Page { items: shown(read, actor, rows)?, next, total })
+    let page = ask.slice(rows, total, |row| row.id);
+    Ok(Slice { items: shown(read, actor, page.items)?, next: page.next, total: page.total })
 }
 
 /// By id or code.
@@ -302,12 +302,12 @@ fn shown_findings(
         };
         let (leads, co_units) = (units_of(Part::Lead), units_of(Part::Co));
         let linked = asset_links.iter().filter(|(id, _)| *id == row.id);
-        let named = linked.filter_map(|(_, asset)| known.iter().find(|held| held.id == *asset));
-        let named: Vec<AssetRef> = named.map(AssetRef::from).collect();
+        let found = linked.filter_map(|(_, asset)| known.iter().find(|held| held.id == *asset));
+        let assets: Vec<AssetRef> = found.map(AssetRef::from).collect();
         FindingOut {
             notice: NoticeRef { id: notice.id, code: notice.code.clone() },
-            asset_ids: named.iter().map(|asset| asset.id).collect(),
-            assets: named,
+            asset_ids: assets.iter().map(|asset| asset.id).collect(),
+            assets,
             unit_ids: leads.iter().map(|unit| unit.id).collect(),
             units: leads,
             co_unit_ids: co_units.iter().map(|unit| unit.id).collect(),

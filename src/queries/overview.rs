@@ -2,9 +2,11 @@
 
 use crate::domain::actor::{Actor, Scope};
 use crate::domain::instant::Instant;
+use crate::domain::reminder::MessageState;
 use crate::domain::vocabulary::{Ball, Light, Pending, State};
-use crate::queries::page::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::tickets::{as_of, distinct};
+use crate::store::outbox::MessageFilter;
 use crate::store::tickets::TicketFilter;
 use crate::store::{outbox, tickets, units};
 use crate::transaction::{Outcome, Read};
@@ -56,7 +58,7 @@ pub struct Overview {
 }
 
 /// Message states that mean a mail did not arrive.
-pub const UNDELIVERED: &[&str] = &["dead", "uncertain"];
+pub const UNDELIVERED: [MessageState; 2] = [MessageState::Dead, MessageState::Uncertain];
 
 /// The figures of everything in the actor's sight.
 pub fn overview(read: &mut Read<'_>, actor: &Actor) -> Outcome<Overview> {
@@ -121,7 +123,8 @@ fn undelivered(read: &mut Read<'_>, actor: &Actor) -> Outcome<Option<Figure>> {
         return Ok(None);
     }
     let query: Vec<String> = UNDELIVERED.iter().map(|state| format!("state={state}")).collect();
-    let count = outbox::count_in(read.conn, UNDELIVERED)?;
+    let filter = MessageFilter { states: UNDELIVERED.to_vec(), ..MessageFilter::default() };
+    let count = outbox::count(read.conn, &filter)?;
     Ok(Some(Figure { count, href: format!("/api/v1/messages?{}", query.join("&")) }))
 }
 

@@ -1,94 +1,62 @@
-//! One page of a list, and the small references that rows carry of other rows.
+//! One page of a list: what was asked for, and what came of it. For every query that lists.
 
-use crate::domain::id::UnitId;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::store::page;
-use crate::store::units::UnitRow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
-use utoipa::ToSchema;
 
-/// What a list is asked for: rows of one page, where to go on, and whether to count.
+/// What part of a list is wanted.
 #[derive(Debug, Clone)]
-pub struct PageAsk {
-    /// 1 to 200.
+pub struct Ask {
+    /// Rows at most.
     pub limit: i64,
     pub cursor: Option<String>,
+    /// Is the number of all rows wanted too?
     pub count: bool,
+    /// The list, its filter and its sort as text: a cursor made for another one is refused.
+    pub fingerprint: String,
 }
 
-impl Default for PageAsk {
-    fn default() -> Self {
-        Self { limit: 50, cursor: None, count: false }
-    }
-}
-
-/// Rows, and the cursor of the next page.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Page<T> {
+/// A page of rows.
+#[derive(Debug, Clone)]
+pub struct Slice<T> {
     pub items: Vec<T>,
+    /// Cursor of the next page.
     pub next: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// All rows of the list, if asked for.
     pub total: Option<i64>,
 }
 
-impl PageAsk {
-    /// The key at which this page goes on; `fingerprint` names filter and sort.
+impl Ask {
+    /// The key of the last row of the page before.
     ///
     /// # Errors
-    /// A cursor that another filter or sort made.
-    pub fn after<K: DeserializeOwned>(&self, fingerprint: &str) -> Result<Option<K>, Refusal> {
+    /// When the cursor is not one of this list.
+    pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Refusal> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let key = page::read_cursor(cursor, fingerprint);
-        let fault = || Fault::new(Place::Parameter("cursor".to_owned()), Code::CursorInvalid);
-        key.map(Some).ok_or_else(|| Refusal::field(fault()))
+        let wrong = || Refusal::field(Fault::new(Place::Parameter("cursor".to_owned()), Code::CursorInvalid));
+        page::read_cursor(cursor, &self.fingerprint).map(Some).ok_or_else(wrong)
     }
 
-    /// Rows to read: one more than shown, which tells whether there is a next page.
+    /// Rows to fetch: one more than wanted tells whether there are more.
     #[must_use]
-    pub const fn rows(&self) -> i64 {
+    pub fn fetch(&self) -> i64 {
         self.limit + 1
     }
 
-    /// Cuts `rows` to the page and makes the cursor of the next one out of the last row shown.
-    pub fn cut<R, K: Serialize>(&self, rows: &mut Vec<R>, fingerprint: &str, key: impl Fn(&R) -> K) -> Option<String> {
-        let shown = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > shown;
-        rows.truncate(shown);
-        rows.last().filter(|_| more).map(|last| page::cursor(&key(last), fingerprint))
+    /// The page made of rows fetched by `fetch`; `key` is what the next page starts after.
+    pub fn slice<T, K: Serialize>(&self, mut rows: Vec<T>, total: Option<i64>, key: impl Fn(&T) -> K) -> Slice<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = if more { rows.last() } else { None };
+        let next = last.map(|row| page::cursor(&key(row), &self.fingerprint));
+        Slice { items: rows, next, total }
     }
 }
 
-/// A unit as other rows name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct UnitRef {
-    pub id: UnitId,
-    pub code: String,
-    pub name: String,
-    pub name_en: String,
-}
-
-impl From<&UnitRow> for UnitRef {
-    fn from(row: &UnitRow) -> Self {
-        Self { id: row.id, code: row.code.clone(), name: row.name.clone(), name_en: row.name_en.clone() }
-    }
-}
-
-/// Units by id, for rows that name them.
-#[derive(Debug, Clone, Default)]
-pub struct UnitNames(HashMap<UnitId, UnitRef>);
-
-impl UnitNames {
-    #[must_use]
-    pub fn new(rows: &[UnitRow]) -> Self {
-        Self(rows.iter().map(|row| (row.id, UnitRef::from(row))).collect())
-    }
-
-    /// A unit that was loaded; one that wasn't shows by its id alone.
-    #[must_use]
-    pub fn get(&self, id: UnitId) -> UnitRef {
-        let unknown = || UnitRef { id, code: String::new(), name: String::new(), name_en: String::new() };
-        self.0.get(&id).cloned().unwrap_or_else(unknown)
+impl<T> Slice<T> {
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Slice<U> {
+        Slice { items: self.items.into_iter().map(f).collect(), next: self.next, total: self.total }
     }
 }

@@ -8,7 +8,8 @@ use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::standing::{first_green_on, standing};
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::store::assets::AssetRow;
 use crate::store::notices::{FindingRow, NoticeRow};
 use crate::store::tickets::{AsOf, TicketFilter, TicketKey, TicketRow, TicketSort};
@@ -127,15 +128,14 @@ pub struct TicketSearch {
 }
 
 /// One page of the tickets in sight.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &TicketSearch, ask: &PageAsk) -> Outcome<Page<TicketOut>> {
+pub fn list(read: &mut Read<'_>, actor: &Actor, search: &TicketSearch, ask: &Ask) -> Outcome<Slice<TicketOut>> {
     let filter = resolved(read, search)?;
-    let fingerprint = format!("{filter:?} {:?} {:?}", search.sort, actor.scope);
-    let after: Option<TicketKey> = ask.after(&fingerprint)?;
+    let after: Option<TicketKey> = ask.after()?;
     let as_of = as_of(read);
-    let mut rows = tickets::list(read.conn, &filter, &actor.scope, as_of, search.sort, after, ask.rows())?;
-    let next = ask.cut(&mut rows, &fingerprint, |row| key_of(row, search.sort));
+    let rows = tickets::list(read.conn, &filter, &actor.scope, as_of, search.sort, after, ask.fetch())?;
     let total = if ask.count { Some(tickets::count(read.conn, &filter, &actor.scope, as_of)?) } else { None };
-    Ok(Page { items: shown(read, actor, &rows)?, next, total })
+    let page = ask.slice(rows, total, |row| key_of(row, search.sort));
+    Ok(Slice { items: shown(read, actor, &page.items)?, next: page.next, total: page.total })
 }
 
 /// How many tickets in sight fit; the number that `list` would count.

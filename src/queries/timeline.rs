@@ -5,7 +5,8 @@ use crate::domain::audit::{Stream, hex};
 use crate::domain::id::{AttachmentId, EventId, FeedbackId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::queries::page::{Page, PageAsk, UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::distinct;
 use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
@@ -66,14 +67,14 @@ impl From<&AttachmentRow> for FileOut {
 }
 
 /// A ticket's events, oldest first.
-pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &PageAsk) -> Outcome<Page<EventOut>> {
+pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<EventOut>> {
     let ticket = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let stream = Stream::Ticket(ticket.id).to_string();
-    let after: i64 = ask.after(&stream)?.unwrap_or(0);
-    let mut rows = events::list(read.conn, &stream, after, ask.rows())?;
-    let next = ask.cut(&mut rows, &stream, |row| row.seq);
+    let after: i64 = ask.after()?.unwrap_or(0);
+    let rows = events::list(read.conn, &stream, after, ask.fetch())?;
     let total = if ask.count { Some(events::count(read.conn, &stream)?) } else { None };
-    Ok(Page { items: shown(read, ticket.id, rows)?, next, total })
+    let page = ask.slice(rows, total, |row| row.seq);
+    Ok(Slice { items: shown(read, ticket.id, page.items)?, next: page.next, total: page.total })
 }
 
 fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<Vec<EventOut>> {
@@ -84,12 +85,12 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
     for letter in payloads.iter().flatten().filter_map(letter_of) {
         letters.insert(letter, attachments::of_owner(read.conn, Owner::Feedback(letter))?);
     }
-    let named = distinct(payloads.iter().flatten().flat_map(units_in));
-    let names = UnitNames::new(&units::by_ids(read.conn, &named)?);
+    let unit_ids = distinct(payloads.iter().flatten().flat_map(units_in));
+    let names = UnitNames::new(&units::by_ids(read.conn, &unit_ids)?);
     let lines = rows.into_iter().zip(payloads).map(|(row, payload)| {
-        let filed = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
-        let files = match (filed, &payload) {
-            (Some(filed), _) => filed.iter().map(FileOut::from).collect(),
+        let letter = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
+        let attachments = match (letter, &payload) {
+            (Some(held), _) => held.iter().map(FileOut::from).collect(),
             (None, Some(payload)) => {
                 let ids = files_in(payload);
                 own.iter().filter(|file| ids.contains(&file.id)).map(FileOut::from).collect()
@@ -104,7 +105,7 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
             act: row.act,
             units: payload.as_ref().map(units_in).unwrap_or_default().into_iter().map(|id| names.get(id)).collect(),
             payload,
-            attachments: files,
+            attachments,
             hash: hex(&row.hash),
         }
     });

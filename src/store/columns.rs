@@ -1,10 +1,11 @@
 //! How the domain's ids, instants and words become columns on both databases. The domain itself knows no diesel.
 
 use crate::domain::id::{
-    AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, MessageId, NoticeId, ReminderId,
-    RequirementId, SessionId, TicketId, TokenId, UnitId, UserId,
+    AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, LeaseId, MessageId, NoticeId, ReminderId,
+    RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
 };
 use crate::domain::instant::Instant;
+use crate::domain::reminder::{MessageKind, MessageState, ReminderState, Subject};
 use crate::domain::vocabulary::{
     AssetKind, Ball, Light, LookBackPolicy, NoticeState, Part, Pending, Role, Severity, State, UnitKind, WorkResult,
 };
@@ -142,8 +143,10 @@ store_ids!(
     FeedbackId,
     FeedbackItemId,
     AttachmentId,
+    SubjectId,
     ReminderId,
     MessageId,
+    LeaseId,
     EventId,
     TokenId,
     SessionId,
@@ -155,12 +158,16 @@ store_words!(
     Lang,
     Light,
     LookBackPolicy,
+    MessageKind,
+    MessageState,
     NoticeState,
     Part,
     Pending,
+    ReminderState,
     Role,
     Severity,
     State,
+    Subject,
     UnitKind,
     WorkResult,
 );

@@ -1,6 +1,9 @@
 //! Where SQLite and PostgreSQL differ: the few statements that the shared dialect can't say. For the store only.
 
+use crate::domain::instant::Instant;
+use crate::store::columns::Moment;
 use crate::store::connection::{Conn, MultiBackend};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
@@ -59,6 +62,15 @@ macro_rules! locked {
             $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_update().skip_locked(), c),
         }
     };
+}
+
+/// The clock that leases are measured by: PostgreSQL's own, so that servers whose clocks differ agree; SQLite has one
+/// machine, and takes its time.
+pub fn lease_clock(conn: &mut Conn, machine_now: Instant) -> QueryResult<Instant> {
+    match conn {
+        Conn::Sqlite(_) => Ok(machine_now),
+        Conn::Pg(c) => diesel::select(sql::<Moment>("clock_timestamp()")).get_result(c),
+    }
 }
 
 /// Rows of one INSERT: PostgreSQL takes 65,535 binds, so this leaves room for 65 columns.

@@ -104,3 +104,28 @@ pub fn head_numbers(conn: &mut Conn, streams: &[String]) -> StoreResult<HashMap<
         .load(conn)?;
     Ok(rows.into_iter().filter_map(|(stream, seq)| Some((stream, seq?))).collect())
 }
+
+/// An event of any stream.
+pub fn get(conn: &mut Conn, id: EventId) -> StoreResult<Option<EventRow>> {
+    Ok(events::table.filter(events::id.eq(id)).select(EventRow::as_select()).first(conn).optional()?)
+}
+
+pub fn last_id(conn: &mut Conn, stream: &str) -> StoreResult<Option<EventId>> {
+    Ok(events::table
+        .filter(events::stream.eq(stream))
+        .order(events::seq.desc())
+        .select(events::id)
+        .first(conn)
+        .optional()?)
+}
+
+/// Number of the newest event of that act in a stream.
+pub fn last_of_act(conn: &mut Conn, stream: &str, act: &str) -> StoreResult<Option<i64>> {
+    Ok(events::table
+        .filter(events::stream.eq(stream))
+        .filter(events::act.eq(act))
+        .order(events::seq.desc())
+        .select(events::seq)
+        .first(conn)
+        .optional()?)
+}

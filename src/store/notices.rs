@@ -116,6 +116,14 @@ pub fn due_for_reminders(conn: &mut Conn, now: Instant, limit: i64) -> StoreResu
         .load(conn)?)
 }
 
+pub fn is_reminder_due(conn: &mut Conn, now: Instant) -> StoreResult<bool> {
+    let due = notices::table
+        .filter(notices::next_reminder_at.is_not_null())
+        .filter(notices::next_reminder_at.le(now))
+        .select(notices::id);
+    Ok(diesel::select(diesel::dsl::exists(due)).get_result(conn)?)
+}
+
 /// The engine's own mark; no event, no new version.
 pub fn set_next_reminder(conn: &mut Conn, id: NoticeId, at: Option<Instant>) -> StoreResult<()> {
     diesel::update(notices::table.filter(notices::id.eq(id))).set(notices::next_reminder_at.eq(at)).execute(conn)?;

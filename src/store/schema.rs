@@ -1,4 +1,5 @@
 //! The tables as diesel sees them, one description for both databases. Written by hand: the types are ours.
+#![expect(clippy::wildcard_imports, reason = "diesel's table! is written so")]
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -403,17 +404,25 @@ diesel::table! {
         raw -> Nullable<Binary>,
         rendered_on -> Nullable<Date>,
         next_at -> Nullable<Moment>,
-        held_until -> Nullable<Moment>,
-        tick_id -> Nullable<Uid>,
         claims -> Integer,
         attempts -> Integer,
         uncertain -> Integer,
         lease_token -> Nullable<Uid>,
         lease_until -> Nullable<Moment>,
         reason -> Nullable<Text>,
+        since -> Moment,
         created_at -> Moment,
         sent_at -> Nullable<Moment>,
         version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use crate::store::{Moment, Uid};
+
+    ticks (id) {
+        id -> Uid,
+        alive_until -> Moment,
     }
 }
 
@@ -550,6 +559,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attachment_links,
     events,
     messages,
+    ticks,
     attempts,
     reminders,
     reminder_rules,

@@ -513,6 +513,14 @@ pub fn due_for_reminders(conn: &mut Conn, now: Instant, limit: i64) -> StoreResu
         .select(TicketRow::as_select()))?)
 }
 
+pub fn is_reminder_due(conn: &mut Conn, now: Instant) -> StoreResult<bool> {
+    let due = tickets::table
+        .filter(tickets::next_reminder_at.is_not_null())
+        .filter(tickets::next_reminder_at.le(now))
+        .select(tickets::id);
+    Ok(diesel::select(diesel::dsl::exists(due)).get_result(conn)?)
+}
+
 /// The engine's own marks; no event, no new version.
 pub fn set_reminder_marks(
     conn: &mut Conn,

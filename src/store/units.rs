@@ -154,3 +154,11 @@ pub fn set_members(conn: &mut Conn, group: UnitId, ids: &[UnitId]) -> StoreResul
     native!(conn, c => diesel::insert_into(unit_members::table).values(&rows).execute(c))?;
     Ok(())
 }
+
+/// By id or by code.
+pub fn find_any(conn: &mut Conn, text: &str) -> StoreResult<Option<UnitRow>> {
+    match text.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_code(conn, text),
+    }
+}

@@ -4,6 +4,7 @@ DROP TABLE calendar_years;
 DROP TABLE calendars;
 DROP TABLE reminder_rules;
 DROP TABLE reminders;
+DROP TABLE ticks;
 DROP TABLE attempts;
 DROP TABLE messages;
 DROP TABLE events;

@@ -335,15 +335,16 @@ CREATE TABLE messages (
     rendered_on DATE,
     -- office time of the next attempt; NULL when none is due
     next_at TIMESTAMPTZ,
-    -- machine time before which no worker takes it: the tick that fills a digest is still running
-    held_until TIMESTAMPTZ,
-    tick_id UUID,
+    -- claims since the last outcome
     claims INTEGER NOT NULL,
+    -- attempts so far, those of the messages that this one replaces included
     attempts INTEGER NOT NULL,
     uncertain INTEGER NOT NULL,
     lease_token UUID,
     lease_until TIMESTAMPTZ,
     reason TEXT,
+    -- office time from which giving up is counted: when the first message of these lines was queued
+    since TIMESTAMPTZ NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     sent_at TIMESTAMPTZ,
     version BIGINT NOT NULL
@@ -351,7 +352,12 @@ CREATE TABLE messages (
 CREATE INDEX messages_next ON messages (next_at, id) WHERE next_at IS NOT NULL;
 CREATE INDEX messages_state ON messages (state, id);
 CREATE INDEX messages_recipient ON messages (recipient, id);
-CREATE INDEX messages_tick ON messages (tick_id) WHERE tick_id IS NOT NULL;
+
+-- Ticks that are running: while there is one, its digests may still grow and no worker takes them. Machine time.
+CREATE TABLE ticks (
+    id UUID PRIMARY KEY NOT NULL,
+    alive_until TIMESTAMPTZ NOT NULL
+);
 
 CREATE TABLE attempts (
     message_id UUID NOT NULL REFERENCES messages (id),
@@ -386,8 +392,9 @@ CREATE TABLE reminders (
     UNIQUE (subject_id, rule, anchor_version, step, recipient)
 );
 CREATE INDEX reminders_message ON reminders (message_id);
-CREATE INDEX reminders_recipient ON reminders (recipient, id);
-CREATE INDEX reminders_state ON reminders (state, id);
+CREATE INDEX reminders_step ON reminders (step_at, id);
+CREATE INDEX reminders_recipient ON reminders (recipient, step_at, id);
+CREATE INDEX reminders_state ON reminders (state, step_at, id);
 
 CREATE TABLE reminder_rules (
     code TEXT PRIMARY KEY NOT NULL,

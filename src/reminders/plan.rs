@@ -1,0 +1,186 @@
+//! From owed steps to ledger rows and the messages that tell them, in the transaction that holds the subjects.
+
+use super::Tally;
+use super::facts::Watched;
+use crate::domain::id::{MessageId, ReminderId, SubjectId};
+use crate::domain::instant::Instant;
+use crate::domain::reminder::{DueStep, MessageKind, Owed, Planner, SkipReason, Step, Subject, Told, Who};
+use crate::domain::words::Lang;
+use crate::store::ledger::{self, Cause, ReminderRow};
+use crate::store::outbox::{self, NewMessage, digest_key};
+use crate::store::recipients::{Addressed, Coordinators, Recipient, Roster};
+use crate::transaction::{Outcome, Tx};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// What planning came to, and for each subject when to look again.
+pub struct Planned {
+    pub tally: Tally,
+    pub next_at: Vec<Option<Instant>>,
+    /// Subjects of which somebody is told.
+    pub told: HashSet<SubjectId>,
+}
+
+/// Records every step that has come, and queues what is owed.
+pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
+    let (rules, office, now) = (Arc::clone(&tx.rules), Arc::clone(&tx.office), tx.now);
+    let planner = office.planner(&rules);
+    let ids: Vec<SubjectId> = watched.iter().map(|one| one.id).collect();
+    let handled = ledger::handled(tx.conn, &ids)?;
+    let owed: Vec<Owed> = watched
+        .iter()
+        .map(|one| {
+            planner.owed(&one.facts, now, &|rule, version, index| {
+                handled.contains(&(one.id, rule.to_owned(), version, index.into()))
+            })
+        })
+        .collect();
+    let roster = roster(tx, watched, &owed)?;
+    let mut lines = Lines::default();
+    for (one, owed) in watched.iter().zip(&owed) {
+        for (step, reason) in &owed.skipped {
+            let roles = rules.iter().find(|rule| rule.code == step.rule).map(|rule| rule.addressed(step.index));
+            let audience = words(roles.unwrap_or_default().into_iter().map(|(who, _)| who));
+            lines.rows.push(ReminderRow::skipped(tx.id(), &cause(one, step), audience, reason.as_str(), now));
+        }
+        for due in &owed.due {
+            lines.step(tx, one, due, &roster);
+        }
+    }
+    let told = lines.owed.iter().map(|line| line.row.subject_id).collect();
+    let tally = queue(tx, &planner, lines)?;
+    Ok(Planned { tally, next_at: owed.into_iter().map(|owed| owed.next_at).collect(), told })
+}
+
+/// The people of all units of which a step has come; of no unit where none has.
+fn roster(tx: &mut Tx<'_>, watched: &[Watched], owed: &[Owed]) -> Outcome<Roster> {
+    let due = || watched.iter().zip(owed).filter(|(_, owed)| !owed.due.is_empty());
+    let asks = |step: &DueStep| {
+        let told = step.send.iter().map(|(who, _)| who).chain(step.superseded.iter().map(|(who, _)| who));
+        told.copied().any(|who| who == Who::Coordinators)
+    };
+    let asked = due().any(|(_, owed)| owed.due.iter().any(asks));
+    let coordinators = if asked { Coordinators::Asked } else { Coordinators::NotAsked };
+    let units = due().flat_map(|(one, _)| one.parties.units());
+    Ok(Roster::load(tx.conn, units, coordinators, (tx.office.today(tx.now), Lang::Zh))?)
+}
+
+/// A row of the ledger, and to whom it is told.
+struct Line {
+    row: ReminderRow,
+    to: Recipient,
+    subject: Subject,
+}
+
+#[derive(Default)]
+struct Lines {
+    owed: Vec<Line>,
+    /// Rows of which nobody is told.
+    rows: Vec<ReminderRow>,
+}
+
+impl Lines {
+    /// Everybody who is told by this step, or by a newer one; at least one row, so that the step is handled.
+    fn step(&mut self, tx: &Tx<'_>, one: &Watched, due: &DueStep, roster: &Roster) {
+        let (cause, now) = (cause(one, &due.step), tx.now);
+        let roles: Vec<(Told, bool)> = due.send.iter().map(|(who, copy)| (Told::from(*who), *copy)).collect();
+        let people = roster.addressed(&roles, &one.parties);
+        let mut known: HashSet<String> = people.iter().map(|person| person.to.key.clone()).collect();
+        if people.is_empty() && !roles.is_empty() {
+            let audience = words(due.send.iter().map(|(who, _)| *who));
+            self.rows.push(ReminderRow::skipped(tx.id(), &cause, audience, SkipReason::NoAudience.as_str(), now));
+            known.insert(ledger::NOBODY.to_owned());
+        }
+        for person in people {
+            let row = ReminderRow::queued(tx.id(), &cause, &person, None, now);
+            self.owed.push(Line { row, to: person.to, subject: one.kind });
+        }
+        for (who, by) in &due.superseded {
+            let reason = format!("{}:{by}", SkipReason::Superseded);
+            for to in roster.told(Told::from(*who), &one.parties) {
+                if known.insert(to.key.clone()) {
+                    self.rows.push(superseded(
+                        tx.id(),
+                        &cause,
+                        Addressed { told: Told::from(*who), copy: false, to },
+                        &reason,
+                        now,
+                    ));
+                }
+            }
+        }
+        if known.is_empty() {
+            let audience = words(due.superseded.iter().map(|(who, _)| *who));
+            let by = due.superseded.first().map_or("", |(_, by)| by.as_str());
+            let reason = format!("{}:{by}", SkipReason::Superseded);
+            self.rows.push(ReminderRow::skipped(tx.id(), &cause, audience, &reason, now));
+        }
+    }
+}
+
+/// The row of one who is told by a newer step.
+fn superseded(id: ReminderId, cause: &Cause<'_>, one: Addressed, reason: &str, now: Instant) -> ReminderRow {
+    ReminderRow {
+        recipient: one.to.key,
+        recipient_user_id: one.to.user_id,
+        recipient_unit_id: one.to.unit_id,
+        ..ReminderRow::skipped(id, cause, one.told.to_string(), reason, now)
+    }
+}
+
+/// Each recipient's lines into their open digest of the day on which the window opens next; the office's overview into
+/// a mail of its own.
+fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally> {
+    let now = tx.now;
+    let next_at = planner.next_open(now);
+    let on = tx.office.today(next_at);
+    let mut tally = Tally { lines: lines.owed.len(), ..Tally::default() };
+    let mut fresh: BTreeMap<String, NewMessage> = BTreeMap::new();
+    let mut singles = Vec::new();
+    let mut rows = lines.rows;
+    let mut digested = Vec::new();
+    for mut line in lines.owed {
+        match line.subject {
+            Subject::Office => {
+                let id: MessageId = tx.id();
+                singles.push(NewMessage::single(id, (MessageKind::Weekly, &line.row.rule), &line.to, next_at, now));
+                line.row.message_id = Some(id);
+                rows.push(line.row);
+            }
+            Subject::Ticket | Subject::Notice => {
+                let key = digest_key(&line.to.key, on);
+                if !fresh.contains_key(&key) {
+                    fresh.insert(key.clone(), NewMessage::digest(tx.id(), &line.to, on, next_at, now));
+                }
+                digested.push((key, line.row));
+            }
+        }
+    }
+    let (open, made) = outbox::open_digests(tx.conn, fresh.into_values().collect())?;
+    tally.planned = made + singles.len();
+    outbox::insert(tx.conn, &singles)?;
+    rows.extend(digested.into_iter().map(|(key, row)| ReminderRow { message_id: open.get(&key).copied(), ..row }));
+    tally.skipped = rows.len() - tally.lines;
+    // A row that is there already was written by another look at the same step: its message says it.
+    let written = ledger::insert_new(tx.conn, &rows)?;
+    if written < rows.len() {
+        tracing::debug!(rows = rows.len(), written, "reminders had been recorded before");
+    }
+    tx.has_mail |= tally.lines > 0;
+    Ok(tally)
+}
+
+fn cause<'a>(one: &Watched, step: &'a Step) -> Cause<'a> {
+    Cause {
+        subject_kind: one.kind,
+        subject_id: one.id,
+        rule: &step.rule,
+        anchor_version: step.anchor_version,
+        step: step.index.into(),
+        at: step.at,
+    }
+}
+
+fn words(roles: impl Iterator<Item = Who>) -> String {
+    roles.map(|who| who.as_str()).collect::<Vec<_>>().join(" ")
+}
