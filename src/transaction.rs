@@ -104,8 +104,9 @@ impl Tx<'_> {
     pub fn rehearse<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
         let (now, machine_now, ids) = (self.now, self.machine_now, self.ids);
         let (office, rules) = (Arc::clone(&self.office), Arc::clone(&self.rules));
-        let taken_back: Result<std::convert::Infallible, Rehearsed<T>> =
-            savepoint(self.conn, move |conn| Err(Rehearsed(f(&mut Tx { conn, now, machine_now, office, rules, ids }))));
+        let taken_back: Result<std::convert::Infallible, Rehearsed<T>> = savepoint(self.conn, move |conn| {
+            Err(Rehearsed(f(&mut Tx { conn, now, machine_now, office, rules, has_mail: false, ids })))
+        });
         match taken_back {
             Ok(never) => match never {},
             Err(Rehearsed(answer)) => answer,

@@ -144,9 +144,10 @@ fn depths(register: &Register, planned: &[Planned<'_>], tally: &mut Tally<'_, Gi
         let mut places: HashMap<UnitId, usize> = HashMap::new();
         let mut at = Some(plan.row.id);
         while let Some(id) = at.filter(|id| !depths.contains_key(id)) {
-            if places.insert(id, path.len()).is_some() {
+            if places.contains_key(&id) {
                 break;
             }
+            places.insert(id, path.len());
             path.push(id);
             at = parents.get(&id).copied();
         }
