@@ -5,7 +5,7 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, Unit
 use crate::domain::instant::Instant;
 use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
-use crate::store::schema::{finding_assets, findings, ticket_parties, tickets};
+use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
 use crate::store::scope::{Condition, party_of, visible, visible_only};
 use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, page};
 use chrono::NaiveDate;
@@ -628,4 +628,36 @@ pub fn first_with_other_version(conn: &mut Conn) -> StoreResult<Option<(TicketId
             return Ok(Some((*id, seen.min(*version) + 1)));
         }
     }
+}
+
+/// What a ticket's row names.
+#[derive(Debug, Clone, Queryable)]
+pub struct Named {
+    pub ticket_id: TicketId,
+    pub notice_code: String,
+    pub finding_code: String,
+    pub text: String,
+    pub indicator: Option<String>,
+    pub unit_code: String,
+    pub unit_name: String,
+    pub unit_name_en: String,
+}
+
+pub fn named(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<Named>> {
+    Ok(tickets::table
+        .inner_join(notices::table.on(notices::id.eq(tickets::notice_id)))
+        .inner_join(findings::table.on(findings::id.eq(tickets::finding_id)))
+        .inner_join(units::table.on(units::id.eq(tickets::unit_id)))
+        .filter(tickets::id.eq_any(ids.to_vec()))
+        .select((
+            tickets::id,
+            notices::code,
+            findings::code,
+            findings::text,
+            findings::indicator,
+            units::code,
+            units::name,
+            units::name_en,
+        ))
+        .load(conn)?)
 }
