@@ -87,10 +87,10 @@ impl Clock {
         }
     }
 
-    /// A sandbox's clock, which people may set.
+    /// Does it follow the system for good?
     #[must_use]
-    pub fn is_simulated(&self) -> bool {
-        matches!(&*self.0, Source::Simulated(_))
+    pub fn is_real(&self) -> bool {
+        matches!(&*self.0, Source::System)
     }
 
     /// Where the office's time stands still; `None` while it follows the system.
