@@ -281,7 +281,7 @@ pub fn perform(
             let id = waiting.ok_or_else(Refusal::missing)?;
             // The proposed unit is chosen beforehand; it means nothing where the objection is rejected.
             let unit = form.given("unit_id").filter(|_| uphold);
-            requests::decide_objection(tx, who, id, version, (uphold, unit, reason))
+            requests::decide_objection(tx, who, &id.to_string(), version, (uphold, unit, reason))
         }
         Act::Reassign => {
             let due_on = form.date("due_on", &mut faults);
@@ -309,7 +309,7 @@ pub fn perform(
             let to = form.date("to", &mut faults).filter(|_| approve);
             whole(faults)?;
             let id = waiting.ok_or_else(Refusal::missing)?;
-            requests::decide_extension(tx, who, id, version, (approve, to, reason))
+            requests::decide_extension(tx, who, &id.to_string(), version, (approve, to, reason))
         }
         Act::PassLookBack
         | Act::FailLookBack

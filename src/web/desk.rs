@@ -2,9 +2,9 @@
 
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Ball, NoticeState, Pending, State};
-use crate::queries::notices::{self, NoticeSearch};
+use crate::queries::notices::{self, NoticeQuery};
 use crate::queries::overview::{self, Counts, Figure, Overview};
-use crate::queries::tickets::{self, TicketOut, TicketSearch};
+use crate::queries::tickets::{self, TicketOut, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::acts;
 use crate::web::frame::sees_mail;
@@ -119,8 +119,8 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
     let found = overview::overview(room.read, room.who)?;
     let lens = room.lens;
     let counts = &found.counts;
-    let mut overdue = TicketSearch::default();
-    overdue.filter.overdue = Some(true);
+    let mut overdue = TicketQuery::default();
+    overdue.overdue = Some(true);
     let overdue =
         queue(room, (lens.t("desk.overdue"), lens.t("desk.overdue.empty")), &overdue, &counts.overdue, OVERDUE)?;
     let units = found.units.iter().filter(|unit| unit.open > 0);
@@ -162,27 +162,27 @@ fn queues(room: &mut Room<'_, '_>, counts: &Counts) -> Outcome<Vec<Queue>> {
     let lens = room.lens;
     let today = lens.today;
     let mut found = Vec::new();
-    let mut add = |room: &mut Room<'_, '_>, name, figure: &Figure, narrow: &dyn Fn(&mut TicketSearch)| -> Outcome<()> {
+    let mut add = |room: &mut Room<'_, '_>, name, figure: &Figure, narrow: &dyn Fn(&mut TicketQuery)| -> Outcome<()> {
         if figure.count > 0 {
-            let mut search = TicketSearch::default();
+            let mut search = TicketQuery::default();
             narrow(&mut search);
             found.push(queue(room, (name, ""), &search, figure, QUEUE)?);
         }
         Ok(())
     };
-    add(room, lens.t("desk.to_review"), &counts.to_review, &|search| search.filter.balls = vec![Ball::Coordinator])?;
+    add(room, lens.t("desk.to_review"), &counts.to_review, &|search| search.ball = vec![Ball::Coordinator])?;
     add(room, lens.t("desk.extensions"), &counts.extensions_pending, &|search| {
-        search.filter.pending = vec![Pending::Extension];
+        search.pending = vec![Pending::Extension];
     })?;
     add(room, lens.t("desk.objections"), &counts.objections_pending, &|search| {
-        search.filter.pending = vec![Pending::Objection];
+        search.pending = vec![Pending::Objection];
     })?;
     add(room, lens.t("desk.unacknowledged"), &counts.unacknowledged, &|search| {
-        search.filter.unacknowledged = Some(true);
+        search.unacknowledged = Some(true);
     })?;
     add(room, lens.t("desk.look_backs"), &counts.look_backs_due, &|search| {
-        search.filter.states = vec![State::Accepted];
-        search.filter.look_back_to = Some(today);
+        search.state = vec![State::Accepted];
+        search.look_back_to = Some(today);
     })?;
     Ok(found)
 }
@@ -190,7 +190,7 @@ fn queues(room: &mut Room<'_, '_>, counts: &Counts) -> Outcome<Vec<Queue>> {
 fn queue(
     room: &mut Room<'_, '_>,
     (name, empty): (&'static str, &'static str),
-    search: &TicketSearch,
+    search: &TicketQuery,
     figure: &Figure,
     limit: i64,
 ) -> Outcome<Queue> {
@@ -209,11 +209,11 @@ fn work(room: &mut Room<'_, '_>) -> Outcome<WorkPage> {
     let found = overview::overview(room.read, room.who)?;
     let lens = room.lens;
     let counts = &found.counts;
-    let mut own = TicketSearch::default();
-    own.filter.balls = vec![Ball::Unit];
+    let mut own = TicketQuery::default();
+    own.ball = vec![Ball::Unit];
     let slice = tickets::list(room.read, room.who, &own, &ask(WORK, None, "web work"))?;
-    let mut away = TicketSearch::default();
-    away.filter.balls = vec![Ball::Coordinator, Ball::Verifier];
+    let mut away = TicketQuery::default();
+    away.ball = vec![Ball::Coordinator, Ball::Verifier];
     let waiting = tickets::list(room.read, room.who, &away, &ask(QUEUE, None, "web waiting"))?;
     Ok(WorkPage {
         figures: vec![
@@ -254,7 +254,7 @@ fn work_line(room: &Room<'_, '_>, ticket: &TicketOut) -> WorkLine {
 /// Notices whose requirements the reader's own unit has not all answered.
 fn requirements(room: &mut Room<'_, '_>) -> Outcome<Vec<OpenRequirements>> {
     let Some(unit) = room.who.unit_id else { return Ok(Vec::new()) };
-    let search = NoticeSearch { states: vec![NoticeState::Issued] };
+    let search = NoticeQuery { state: vec![NoticeState::Issued] };
     let slice = notices::list(room.read, room.who, &search, &uncounted(NOTICES, None, "web requirements"))?;
     let lens = room.lens;
     let may_answer =

@@ -151,7 +151,7 @@ fn languages(visit: &Visit, lang: Lang) -> Vec<Language> {
 
 fn clockwork(visit: &Visit, who: Option<&Identity>, lens: &Lens) -> Option<Clockwork> {
     let clock = &visit.state.world.clock;
-    clock.is_simulated().then(|| Clockwork {
+    (!clock.is_real()).then(|| Clockwork {
         now: lens.moment(lens.now),
         stands: clock.stands_at().is_some(),
         may_set: who.is_some_and(|who| who.has(Role::Admin)),

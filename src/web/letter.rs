@@ -7,7 +7,7 @@ use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Ball, Role, WorkResult};
 use crate::http::problem;
 use crate::queries::notices;
-use crate::queries::tickets::{self, TicketOut, TicketSearch};
+use crate::queries::tickets::{self, TicketOut, TicketQuery};
 use crate::queries::units;
 use crate::transaction::Outcome;
 use crate::web::fields::{Attempt, FieldView, Input, Problems};
@@ -292,8 +292,8 @@ fn answerable(
         return listed.iter().map(|key| tickets::get(room.read, room.who, key)).collect();
     }
     let mut search =
-        TicketSearch { notices: vec![notice.to_owned()], leads: vec![unit.to_string()], ..TicketSearch::default() };
-    search.filter.balls = vec![Ball::Unit];
+        TicketQuery { notice: vec![notice.to_owned()], lead: vec![unit.to_string()], ..TicketQuery::default() };
+    search.ball = vec![Ball::Unit];
     let act = match hand {
         Hand::Own => Act::Feedback,
         Hand::Registers => Act::RegisterLetter,

@@ -2,7 +2,7 @@
 
 use crate::domain::id::FeedbackId;
 use crate::domain::refusal::Refusal;
-use crate::queries::feedback::{self, FeedbackOut, FeedbackSearch};
+use crate::queries::feedback::{self, FeedbackOut, FeedbackQuery};
 use crate::transaction::Outcome;
 use crate::web::lens::{Day, Lens, Moment};
 use crate::web::picks::ask;
@@ -69,7 +69,7 @@ pub async fn get_letters(visit: Visit) -> HttpResponse {
 
 fn page(room: &mut Room<'_, '_>, cursor: Option<String>) -> Outcome<LettersPage> {
     let first = cursor.as_ref().map(|_| "/feedback");
-    let slice = feedback::list(room.read, room.who, &FeedbackSearch::default(), &ask(LIMIT, cursor, "web feedback"))?;
+    let slice = feedback::list(room.read, room.who, &FeedbackQuery::default(), &ask(LIMIT, cursor, "web feedback"))?;
     Ok(LettersPage {
         total: slice.total.unwrap_or_default(),
         letters: slice.items.iter().map(|letter| line(letter, &room.lens)).collect(),

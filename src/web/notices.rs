@@ -6,8 +6,8 @@ use crate::domain::id::UnitId;
 use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Role, Severity};
 use crate::http::problem;
-use crate::queries::notices::{self, Coverage, CoverageTotal, FindingOut, NoticeOut, NoticeSearch, RequirementOut};
-use crate::queries::tickets::{self, TicketSearch};
+use crate::queries::notices::{self, Coverage, CoverageTotal, FindingOut, NoticeOut, NoticeQuery, RequirementOut};
+use crate::queries::tickets::{self, TicketQuery};
 use crate::transaction::{Failure, Outcome};
 use crate::web::fields::{Attempt, Problems};
 use crate::web::form::Sent;
@@ -150,7 +150,7 @@ pub async fn get_notices(visit: Visit) -> HttpResponse {
 fn list(room: &mut Room<'_, '_>, cursor: Option<String>) -> Outcome<NoticesPage> {
     let first = cursor.as_ref().map(|_| "/notices");
     let ask = ask(LIMIT, cursor, "web notices page");
-    let slice = notices::list(room.read, room.who, &NoticeSearch::default(), &ask)?;
+    let slice = notices::list(room.read, room.who, &NoticeQuery::default(), &ask)?;
     Ok(NoticesPage {
         total: slice.total.unwrap_or_default(),
         notices: slice.items.iter().map(|notice| line(notice, &room.lens)).collect(),
@@ -172,7 +172,7 @@ fn line(notice: &NoticeOut, lens: &Lens) -> NoticeLine {
         draft: notice.state == NoticeState::Draft,
         deadline: notice.deadline.as_ref().map(|deadline| lens.day(deadline.on)),
         issued_at: notice.issued_at.map(|at| lens.moment(at)),
-        tickets: notice.tickets,
+        tickets: notice.ticket_count,
     }
 }
 
@@ -324,8 +324,8 @@ fn lights(room: &mut Room<'_, '_>, notice: &NoticeOut) -> Outcome<Vec<(String, i
         return Ok(found);
     }
     for light in crate::domain::vocabulary::Light::ALL {
-        let mut search = TicketSearch { notices: vec![notice.code.clone()], ..TicketSearch::default() };
-        search.filter.lights = vec![*light];
+        let mut search = TicketQuery { notice: vec![notice.code.clone()], ..TicketQuery::default() };
+        search.light = vec![*light];
         let count = tickets::count(room.read, room.who, &search)?;
         let href = format!("/tickets?notice={}&light={light}", encoded(&notice.code));
         found.push((crate::web::view::light_name(*light, &room.lens), count, href));

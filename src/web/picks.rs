@@ -4,7 +4,7 @@ use crate::domain::actor::Scope;
 use crate::domain::id::UnitId;
 use crate::domain::vocabulary::UnitKind;
 use crate::domain::words::Lang;
-use crate::queries::notices::{self, NoticeSearch};
+use crate::queries::notices::{self, NoticeQuery};
 use crate::queries::page::Ask;
 use crate::queries::units::{self, Unit, UnitQuery};
 use crate::transaction::Outcome;
@@ -57,7 +57,7 @@ fn unit_name(unit: &Unit, lens: &Lens) -> String {
 /// Notices in sight, newest first, as code and name.
 pub fn notices(room: &mut Room<'_, '_>) -> Outcome<Vec<(String, String)>> {
     let ask = uncounted(PAGE, None, "web notices");
-    let slice = notices::list(room.read, room.who, &NoticeSearch::default(), &ask)?;
+    let slice = notices::list(room.read, room.who, &NoticeQuery::default(), &ask)?;
     Ok(slice
         .items
         .into_iter()

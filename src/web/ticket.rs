@@ -6,7 +6,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Ball, State, WorkResult};
 use crate::http::problem;
-use crate::queries::feedback::{self, FeedbackSearch};
+use crate::queries::feedback::{self, FeedbackQuery};
 use crate::queries::tickets::{self, TicketOut};
 use crate::queries::timeline::EventOut;
 use crate::transaction::{Failure, Outcome};
@@ -297,7 +297,7 @@ fn explained(explanation: &Explanation, lens: &Lens) -> ExplanationView {
 
 /// The newest letter's answer to this ticket.
 fn answer(room: &mut Room<'_, '_>, ticket: &TicketOut) -> Outcome<Option<AnswerView>> {
-    let search = FeedbackSearch { notice: Some(ticket.notice.code.clone()), units: vec![ticket.unit.code.clone()] };
+    let search = FeedbackQuery { notice: Some(ticket.notice.code.clone()), unit: vec![ticket.unit.code.clone()] };
     let letters = feedback::list(room.read, room.who, &search, &uncounted(LETTERS, None, "web answers"))?;
     let lens = room.lens;
     let found = letters.items.into_iter().find_map(|letter| {

@@ -2,7 +2,7 @@
 
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::{Ball, Light, Pending, Severity, State};
-use crate::queries::tickets::{self, TicketSearch, TicketSort};
+use crate::queries::tickets::{self, TicketOrder, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::lens::Lens;
 use crate::web::picks::{self, ask};
@@ -117,37 +117,26 @@ impl Query {
         if query.is_empty() { "/tickets".to_owned() } else { format!("/tickets?{query}") }
     }
 
-    fn search(&self) -> Result<TicketSearch, Refusal> {
+    fn search(&self) -> Result<TicketQuery, Refusal> {
         let mut faults = Vec::new();
-        let mut search = TicketSearch {
-            notices: self.owned("notice"),
-            units: self.owned("unit"),
-            leads: self.owned("lead"),
-            cos: self.owned("co"),
-            ..TicketSearch::default()
-        };
-        let filter = &mut search.filter;
-        filter.states = self.words("state", &mut faults);
-        filter.lights = self.words("light", &mut faults);
-        filter.balls = self.words("ball", &mut faults);
-        filter.pending = self.words("pending", &mut faults);
-        filter.severities = self.words("severity", &mut faults);
-        filter.assets = self.words("asset", &mut faults);
-        filter.overdue = self.word("overdue", &mut faults);
-        filter.unacknowledged = self.word("unacknowledged", &mut faults);
-        filter.due_from = self.word("due_from", &mut faults);
-        filter.due_to = self.word("due_to", &mut faults);
-        filter.look_back_to = self.word("look_back_to", &mut faults);
-        filter.text = self.one("q").map(|text| text.replace('\0', ""));
-        search.sort = match self.one("sort") {
-            None | Some("due_on") => TicketSort::DueOn,
-            Some("-due_on") => TicketSort::DueOnDescending,
-            Some("-updated_at") => TicketSort::UpdatedDescending,
-            Some("reference") => TicketSort::Reference,
-            Some(_) => {
-                faults.push(wrong("sort"));
-                TicketSort::DueOn
-            }
+        let search = TicketQuery {
+            notice: self.owned("notice"),
+            unit: self.owned("unit"),
+            lead: self.owned("lead"),
+            co: self.owned("co"),
+            state: self.words("state", &mut faults),
+            light: self.words("light", &mut faults),
+            ball: self.words("ball", &mut faults),
+            overdue: self.word("overdue", &mut faults),
+            unacknowledged: self.word("unacknowledged", &mut faults),
+            pending: self.words("pending", &mut faults),
+            due_from: self.word("due_from", &mut faults),
+            due_to: self.word("due_to", &mut faults),
+            look_back_to: self.word("look_back_to", &mut faults),
+            severity: self.words("severity", &mut faults),
+            asset: self.words("asset", &mut faults),
+            q: self.one("q").map(|text| text.replace('\0', "")),
+            sort: self.word::<TicketOrder>("sort", &mut faults),
         };
         if faults.is_empty() { Ok(search) } else { Err(Refusal::invalid(faults)) }
     }
@@ -196,20 +185,19 @@ fn page(room: &mut Room<'_, '_>, query: &Query) -> Outcome<TicketsPage> {
     })
 }
 
-fn filters(room: &mut Room<'_, '_>, query: &Query, search: &TicketSearch) -> Outcome<Filters> {
+fn filters(room: &mut Room<'_, '_>, query: &Query, search: &TicketQuery) -> Outcome<Filters> {
     let notices = picks::notices(room)?;
     let units = picks::units_in_sight(room)?;
     let lens = room.lens;
-    let filter = &search.filter;
     let pick = |choices: Vec<(String, String)>, name: &str| {
         let chosen = query.one(name).unwrap_or_default().to_owned();
         let choice = move |(value, name): (String, String)| Choice { chosen: value == chosen, value, name };
         choices.into_iter().map(choice).collect::<Vec<Choice>>()
     };
-    let state = |state: &State| choice(state.as_str(), sentence(state.name(lens.lang)), filter.states.contains(state));
-    let light = |light: &Light| choice(light.as_str(), light_name(*light, &lens), filter.lights.contains(light));
+    let state = |state: &State| choice(state.as_str(), sentence(state.name(lens.lang)), search.state.contains(state));
+    let light = |light: &Light| choice(light.as_str(), light_name(*light, &lens), search.light.contains(light));
     let severity = |severity: &Severity| {
-        choice(severity.as_str(), severity_name(*severity, &lens).to_owned(), filter.severities.contains(severity))
+        choice(severity.as_str(), severity_name(*severity, &lens).to_owned(), search.severity.contains(severity))
     };
     Ok(Filters {
         q: query.one("q").unwrap_or_default().to_owned(),

@@ -106,7 +106,7 @@ fn weight(act: &str) -> Weight {
 }
 
 /// The facts that there are.
-fn facts(facts: impl IntoIterator<Item = Option<Fact>>) -> Vec<Fact> {
+fn present(facts: impl IntoIterator<Item = Option<Fact>>) -> Vec<Fact> {
     facts.into_iter().flatten().collect()
 }
 
@@ -125,67 +125,67 @@ impl Said<'_> {
         match act {
             "ticket.issued" => (
                 t("event.issued"),
-                facts([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
+                present([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
                 None,
             ),
-            "ticket.acknowledged" => (t("event.acknowledged"), facts([self.plain("fact.handler", "handler")]), None),
+            "ticket.acknowledged" => (t("event.acknowledged"), present([self.plain("fact.handler", "handler")]), None),
             "ticket.progress_logged" => {
                 let corrects = self.number("corrects").map(|seq| self.fact("fact.corrects", format!("#{seq}")));
                 let percent = self.number("percent").map(|percent| self.fact("fact.percent", format!("{percent}%")));
-                (t("event.progress_logged"), facts([percent, corrects]), self.text("text"))
+                (t("event.progress_logged"), present([percent, corrects]), self.text("text"))
             }
             "ticket.objected" => {
                 let proposed = self.unit("fact.proposed", "proposed_unit_id");
-                (t("event.objected"), facts([proposed]), self.text("reason"))
+                (t("event.objected"), present([proposed]), self.text("reason"))
             }
             "ticket.objection_decided" => {
                 let title = if self.is("upheld") { t("event.objection_upheld") } else { t("event.objection_rejected") };
-                (title, facts([self.unit("fact.lead", "unit_id")]), self.text("reason"))
+                (title, present([self.unit("fact.lead", "unit_id")]), self.text("reason"))
             }
             "ticket.reassigned" => {
                 let units = [self.unit("fact.from", "from_unit_id"), self.unit("fact.lead", "unit_id")];
                 let due_on = self.date("fact.due_on", "due_on");
-                (t("event.reassigned"), facts(units.into_iter().chain([due_on])), self.text("reason"))
+                (t("event.reassigned"), present(units.into_iter().chain([due_on])), self.text("reason"))
             }
             "ticket.submitted" => self.submitted(),
             "ticket.accepted" => {
                 let look_back = self.date("fact.look_back_on", "look_back_on");
-                (t("event.accepted"), facts([look_back]), self.text("reason"))
+                (t("event.accepted"), present([look_back]), self.text("reason"))
             }
             "ticket.returned" => {
-                (t("event.returned"), facts([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
+                (t("event.returned"), present([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
             }
             "ticket.look_back_passed" => {
                 let facts = [self.plain("fact.method", "method"), self.date("fact.on", "on")];
-                (t("event.look_back_passed"), facts(facts), self.text("note"))
+                (t("event.look_back_passed"), present(facts), self.text("note"))
             }
             "ticket.look_back_failed" => {
                 let facts = [self.plain("fact.method", "method"), self.date("fact.due_on", "due_on"), self.cycle()];
-                (t("event.look_back_failed"), facts(facts), self.text("note"))
+                (t("event.look_back_failed"), present(facts), self.text("note"))
             }
             "ticket.carried" => self.carried(),
             "ticket.cancelled" => (t("event.cancelled"), Vec::new(), self.text("reason")),
             "ticket.reopened" => {
-                (t("event.reopened"), facts([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
+                (t("event.reopened"), present([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
             }
             "ticket.extension_requested" => {
                 let progress = self.text("progress").map(|text| self.fact("fact.progress", text));
-                let facts = facts([self.date("fact.asked_for", "to"), progress]);
+                let facts = present([self.date("fact.asked_for", "to"), progress]);
                 (t("event.extension_requested"), facts, self.text("reason"))
             }
             "ticket.extension_decided" => {
                 let title =
                     if self.is("approved") { t("event.extension_granted") } else { t("event.extension_refused") };
-                let facts = facts([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
                 (title, facts, self.text("reason"))
             }
             "ticket.due_moved" => {
-                let facts = facts([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
                 (t("event.due_moved"), facts, self.text("reason"))
             }
             "ticket.urged" => {
                 let count = self.number("count").map(|count| self.fact("fact.urged", count.to_string()));
-                (t("event.urged"), facts([count]), self.text("note"))
+                (t("event.urged"), present([count]), self.text("note"))
             }
             "ticket.commented" => (t("event.commented"), Vec::new(), self.text("text")),
             other => (other.to_owned(), Vec::new(), None),
@@ -204,7 +204,7 @@ impl Said<'_> {
             self.plain("fact.cause", "cause"),
         ];
         let title = if self.text("received_on").is_some() { "event.registered" } else { "event.submitted" };
-        (self.lens.t(title).to_owned(), facts(facts), self.text("measures"))
+        (self.lens.t(title).to_owned(), present(facts), self.text("measures"))
     }
 
     fn carried(&self) -> Words {
@@ -214,7 +214,7 @@ impl Said<'_> {
             let text = milestone.get("text")?.as_str()?;
             Some(Some(self.fact("fact.milestone", format!("{} {text}", self.lens.date(on)))))
         });
-        (self.lens.t("event.carried").to_owned(), facts(steps), self.text("reason"))
+        (self.lens.t("event.carried").to_owned(), present(steps), self.text("reason"))
     }
 
     fn fact(&self, label: &'static str, value: String) -> Fact {
