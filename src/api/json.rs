@@ -26,6 +26,14 @@ pub struct Body<T> {
     digest: [u8; 32],
 }
 
+impl<T> Body<T> {
+    /// The value, if it fits, before it is settled who asks.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.fits.as_ref().ok()
+    }
+}
+
 impl<T: Send + 'static> Input for Body<T> {
     type Value = T;
 

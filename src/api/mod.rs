@@ -2,16 +2,21 @@
 //!
 //! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
 
+pub mod attachments;
 pub mod call;
 pub mod docs;
 pub mod etag;
 pub mod idempotency;
 pub mod json;
+pub mod me;
 pub mod openapi;
 pub mod page;
 pub mod params;
+pub mod session;
 mod shape;
+pub mod tokens;
 pub mod units;
+pub mod users;
 
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::problem::Fault;
@@ -39,7 +44,13 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 fn resources(config: &mut ServiceConfig<'_>) {
-    config.configure(units::routes);
+    config
+        .configure(session::routes)
+        .configure(me::routes)
+        .configure(tokens::routes)
+        .configure(users::routes)
+        .configure(units::routes)
+        .configure(attachments::routes);
 }
 
 /// No such address, or one that doesn't know the method.
