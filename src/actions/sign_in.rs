@@ -7,7 +7,7 @@ use crate::domain::audit::Stream;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
-use crate::queries::people::hash_secret;
+use crate::queries::people::{Touch, hash_secret};
 use crate::store::sessions::SessionRow;
 use crate::store::users::UserRow;
 use crate::store::{StoreError, idempotency, sessions, tokens, users};
@@ -173,11 +173,10 @@ pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, session: SessionId) -> Outcome<(
 }
 
 /// Notes that a token or a session is in use. Says nothing about the person, so it is no event.
-pub fn touch(tx: &mut Tx<'_>, what: crate::queries::people::Touch) -> Outcome<()> {
-    use crate::queries::people::Touch;
+pub fn touch(tx: &mut Tx<'_>, what: Touch) -> Outcome<()> {
     match what {
-        Touch::Token(id) => tokens::touch(tx.conn, id, tx.machine_now)?,
-        Touch::Session(id) => sessions::touch(tx.conn, id, tx.machine_now)?,
+        Touch::Token(id, at) => tokens::touch(tx.conn, id, at)?,
+        Touch::Session(id, at) => sessions::touch(tx.conn, id, at)?,
     }
     Ok(())
 }

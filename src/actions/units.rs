@@ -275,12 +275,10 @@ fn members(tx: &mut Tx<'_>, check: &mut Check, kind: UnitKind, texts: &[String])
 /// Groups stand outside the tree; below a unit there is no way back to it.
 fn stand_in_the_tree(tx: &mut Tx<'_>, row: &UnitRow) -> Outcome<()> {
     let Some(parent) = row.parent_id else { return Ok(()) };
-    if row.kind == UnitKind::Group {
-        return Err(Refusal::new(Code::UnitIsGroup).with("unit", &row.code).into());
-    }
     let above = units::find(tx.conn, parent)?.ok_or_else(Refusal::missing)?;
-    if above.kind == UnitKind::Group {
-        return Err(Refusal::new(Code::UnitIsGroup).with("unit", &above.code).into());
+    if let Some(group) = [row, &above].into_iter().find(|unit| unit.kind == UnitKind::Group) {
+        let fault = Fault::at("/parent_id", Code::UnitIsGroup).with("unit", &group.code);
+        return Err(Refusal::field(fault).into());
     }
     if units::subtree(tx.conn, row.id)?.contains(&parent) {
         return Err(Refusal::new(Code::UnitCycle).with("unit", &above.code).into());

@@ -182,7 +182,7 @@ fn file_name(field: &Field) -> Result<String, Refusal> {
     let form_name = field.name().unwrap_or_default();
     if form_name != "file" {
         let fault = FieldFault::at(format!("/{form_name}"), Code::FieldUnknown);
-        let hint = Arg::both("；文件请放在 file 字段", "; files go into the field `file`");
+        let hint = Arg::both("（文件请放在 file 字段）", " (files go into the field `file`)");
         return Err(Refusal::field(fault.with("name", form_name).with("hint", hint)));
     }
     let disposition = field.content_disposition();

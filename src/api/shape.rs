@@ -95,7 +95,7 @@ fn take_out(body: &mut Value, path: &[String]) -> bool {
 pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Arg {
     nearest(name, known).map_or_else(
         || Arg::from(""),
-        |near| Arg::both(format!("，是否想写 {near}"), format!("; did you mean {near}?")),
+        |near| Arg::both(format!("（是否想写 {near}？）"), format!(" (did you mean {near}?)")),
     )
 }
 
@@ -546,7 +546,7 @@ mod tests {
         assert_eq!(
             faults(body),
             [
-                "/titel field.unknown There is no field titel; did you mean title?.",
+                "/titel field.unknown There is no field titel (did you mean title?).",
                 "/title field.type Must be text.",
                 "/percent field.type Must be a whole number.",
                 "/done field.type Must be true or false.",
@@ -612,7 +612,7 @@ mod tests {
         assert_eq!(
             told(&wrong.unwrap_err()),
             [
-                "kinds field.unknown There is no field kinds; did you mean kind?.",
+                "kinds field.unknown There is no field kinds (did you mean kind?).",
                 "kind field.choice Choose one of county, district, city, zone, department, office, other, group.",
                 "active field.duplicate false stands here more than once.",
                 "from field.date Write a real date like 2021-08-27.",
