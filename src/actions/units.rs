@@ -121,7 +121,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewUnit) -> Outcome<UnitId> {
         updated_at: tx.now,
     };
     let members = members(tx, &mut check, row.kind, &new.members)?;
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     stand_in_the_tree(tx, &row)?;
     unless_taken(&row.code, savepoint(tx.conn, |conn| units::insert(conn, &row)))?;
     if !members.is_empty() {
@@ -177,7 +177,7 @@ pub fn change(
         active: flag(&mut check, "/active", held.active, change.active),
         ..held.clone()
     };
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     if row == held && members == held_members {
         return Ok(held.id);
     }
@@ -192,7 +192,7 @@ pub fn change(
     Ok(row.id)
 }
 
-fn checked(mut check: Check, row: UnitRow) -> Result<UnitRow, Refusal> {
+fn checked(mut check: Check, row: &UnitRow) -> Result<UnitRow, Refusal> {
     let name = check.line("/name", &row.name, LINE);
     let short_name = check.optional_line("/short_name", Some(&row.short_name), LINE);
     let row = UnitRow {
@@ -202,7 +202,7 @@ fn checked(mut check: Check, row: UnitRow) -> Result<UnitRow, Refusal> {
         mailbox: check.email("/contacts/mailbox", row.mailbox.as_deref()),
         backup_mailbox: check.email("/contacts/backup_mailbox", row.backup_mailbox.as_deref()),
         name,
-        ..row
+        ..row.clone()
     };
     check.done(row)
 }

@@ -69,7 +69,7 @@ pub async fn upload_attachments(call: Call, form: Multipart) -> Answer {
     let fingerprint = fingerprint(&received);
     let mut files = Vec::new();
     for Received { name, media_type, arrived } in received {
-        let blob = arrived.keep().await.map_err(not_kept)?;
+        let blob = arrived.keep().await.map_err(|fault| not_kept(&fault))?;
         let (sha256, size_bytes) = (blob.sha256, blob.size_bytes);
         files.push(NewFile { name, media_type: media_type.to_owned(), sha256, size_bytes });
     }
@@ -142,7 +142,7 @@ async fn receive_one(state: &State, mut field: Field) -> Result<Received, Fault>
     };
     let extension = extension.ok_or_else(wrong_kind)?;
     let id = state.world.ids.uuid(state.world.clock.machine_now());
-    let mut incoming = state.blobs.begin(id).await.map_err(not_kept)?;
+    let mut incoming = state.blobs.begin(id).await.map_err(|fault| not_kept(&fault))?;
     let taken = take(state, &mut field, &mut incoming, &name).await;
     let checked =
         taken.and_then(|()| if kinds::fits(&extension, incoming.head()) { Ok(()) } else { Err(wrong_kind().into()) });
@@ -150,7 +150,7 @@ async fn receive_one(state: &State, mut field: Field) -> Result<Received, Fault>
         incoming.abandon().await;
         return Err(fault);
     }
-    let arrived = incoming.close().await.map_err(not_kept)?;
+    let arrived = incoming.close().await.map_err(|fault| not_kept(&fault))?;
     Ok(Received { media_type: kinds::media_type(&extension), name, arrived })
 }
 
@@ -158,7 +158,7 @@ async fn take(state: &State, field: &mut Field, incoming: &mut Incoming, name: &
     let limit = state.settings.max_file_bytes;
     while let Some(piece) = within(field.next()).await? {
         let piece = piece.map_err(|fault| unreadable(&fault))?;
-        incoming.write(&piece).await.map_err(not_kept)?;
+        incoming.write(&piece).await.map_err(|fault| not_kept(&fault))?;
         if incoming.size_bytes() > limit {
             let limit = format!("{} MB", limit / 1024 / 1024);
             return Err(Refusal::new(Code::FileTooLarge).with("name", name).with("limit", limit).into());
@@ -237,21 +237,23 @@ fn fingerprint(received: &[Received]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn not_kept(fault: BlobFault) -> Failure {
+fn not_kept(fault: &BlobFault) -> Failure {
     Failure::unavailable(fault.to_string())
 }
 
 fn unreadable(fault: &MultipartError) -> Refusal {
-    match fault {
+    let no_form = matches!(
+        fault,
         MultipartError::ContentTypeMissing
-        | MultipartError::ContentTypeParse
-        | MultipartError::ContentTypeIncompatible
-        | MultipartError::BoundaryMissing => {
-            Refusal::new(Code::MediaTypeUnsupported).with("expected", "multipart/form-data")
-        }
-        _ => Refusal::new(Code::Malformed)
-            .with("reason", Arg::both("multipart 表单无法解析", format!("The multipart form can't be read: {fault}"))),
+            | MultipartError::ContentTypeParse
+            | MultipartError::ContentTypeIncompatible
+            | MultipartError::BoundaryMissing
+    );
+    if no_form {
+        return Refusal::new(Code::MediaTypeUnsupported).with("expected", "multipart/form-data");
     }
+    let reason = Arg::both("multipart 表单无法解析", format!("The multipart form can't be read: {fault}"));
+    Refusal::new(Code::Malformed).with("reason", reason)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(super) fn from_query<T: DeserializeOwned>(mut pairs: Vec<(String, Vec<String
 
 /// RFC 6901.
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter().fold(String::new(), |pointer, part| pointer + "/" + &part.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Removes a member of an object, so that the rest can be looked at.
@@ -263,10 +263,8 @@ fn visit_text<'de, V: Visitor<'de>>(text: &'de str, visitor: V) -> Result<V::Val
 #[derive(Clone, Copy)]
 struct Node<'de>(&'de Value);
 
-impl<'de> Node<'de> {
-    fn wrong<V: Visitor<'de>>(self, visitor: &V) -> Misfit {
-        Misfit::new(expectation(Wanted(visitor).to_string()))
-    }
+fn wrong<'de, V: Visitor<'de>>(visitor: &V) -> Misfit {
+    Misfit::new(expectation(Wanted(visitor).to_string()))
 }
 
 impl<'de> Deserializer<'de> for Node<'de> {
@@ -299,7 +297,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         match self.0 {
             Value::String(text) => visit_formatted(text, visitor),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(self.wrong(&visitor))
+                Err(wrong(&visitor))
             }
         }
     }
@@ -311,7 +309,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         // serde would take an array as the fields in their order.
-        if self.0.is_object() { self.deserialize_any(visitor) } else { Err(self.wrong(&visitor)) }
+        if self.0.is_object() { self.deserialize_any(visitor) } else { Err(wrong(&visitor)) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -521,6 +519,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
     struct Item {
         cause: String,
         on: NaiveDate,
