@@ -3,6 +3,8 @@
 //! `cfg(test)` always holds here; it tells clippy that a helper may unwrap as a test may.
 
 #[cfg(test)]
+mod reminders;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

@@ -1,3 +1,5 @@
 //! What tests stand on. For every part of the suite.
 
+pub mod bureau;
 pub mod database;
+pub mod smtp;
