@@ -10,10 +10,14 @@
 //! its message go in together, and `mail::courier` re-checks, renders once and sends.
 
 pub mod actions;
+pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod files;
+pub mod http;
+pub mod installation;
 pub mod mail;
 pub mod queries;
 pub mod reminders;

@@ -6,7 +6,7 @@ use crate::domain::instant::Instant;
 use crate::domain::office::Office;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
-use crate::store::{Conn, Db, StoreError, reference};
+use crate::store::{Conn, Db, StoreError, reference, savepoint};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -18,6 +18,14 @@ pub enum Failure {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Failure {
+    /// Something of ours that can't be, and nobody outside can help.
+    #[must_use]
+    pub fn broken(why: impl Into<String>) -> Self {
+        StoreError::Unsupported(why.into()).into()
+    }
 }
 
 pub type Outcome<T> = Result<T, Failure>;
@@ -61,8 +69,18 @@ pub struct Tx<'a> {
 pub struct Read<'a> {
     pub conn: &'a mut Conn,
     pub now: Instant,
+    pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
+}
+
+/// An answer on its way out of a savepoint that is not kept.
+struct Rehearsed<T>(Outcome<T>);
+
+impl<T> From<StoreError> for Rehearsed<T> {
+    fn from(error: StoreError) -> Self {
+        Self(Err(error.into()))
+    }
 }
 
 impl Tx<'_> {
@@ -73,7 +91,26 @@ impl Tx<'_> {
 
     /// The same transaction for a query.
     pub fn read(&mut self) -> Read<'_> {
-        Read { conn: self.conn, now: self.now, office: Arc::clone(&self.office), rules: Arc::clone(&self.rules) }
+        Read {
+            conn: self.conn,
+            now: self.now,
+            machine_now: self.machine_now,
+            office: Arc::clone(&self.office),
+            rules: Arc::clone(&self.rules),
+        }
+    }
+
+    /// Does `f`, keeps its answer and takes its changes back: what a dry run tells is what a run would do.
+    pub fn rehearse<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
+        let (now, machine_now, ids) = (self.now, self.machine_now, self.ids);
+        let (office, rules) = (Arc::clone(&self.office), Arc::clone(&self.rules));
+        let taken_back: Result<std::convert::Infallible, Rehearsed<T>> = savepoint(self.conn, move |conn| {
+            Err(Rehearsed(f(&mut Tx { conn, now, machine_now, office, rules, has_mail: false, ids })))
+        });
+        match taken_back {
+            Ok(never) => match never {},
+            Err(Rehearsed(answer)) => answer,
+        }
     }
 
     #[must_use]
@@ -174,6 +211,7 @@ impl World {
         f(&mut Read {
             conn,
             now: self.clock.now(),
+            machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
         })

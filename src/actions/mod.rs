@@ -1,4 +1,16 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
+pub mod attachments;
+pub mod feedback;
+pub mod findings;
+pub mod idempotency;
+pub mod imports;
+pub mod issue;
+pub mod notices;
 pub mod record;
+pub mod requests;
+pub mod sign_in;
 pub mod tell;
+pub mod tickets;
+pub mod units;
+pub mod users;

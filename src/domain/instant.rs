@@ -1,6 +1,7 @@
 //! A moment in UTC with microseconds, the finest both databases keep: what is written is what is read back.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -68,7 +69,20 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
-        text.parse().map_err(serde::de::Error::custom)
+        input.deserialize_str(Rfc3339)
+    }
+}
+
+struct Rfc3339;
+
+impl Visitor<'_> for Rfc3339 {
+    type Value = Instant;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an instant (RFC 3339)")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Instant, E> {
+        text.parse().map_err(E::custom)
     }
 }

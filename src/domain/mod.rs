@@ -9,6 +9,7 @@ pub mod deadline;
 pub mod id;
 pub mod instant;
 pub mod office;
+pub mod patch;
 pub mod refusal;
 pub mod reminder;
 pub mod standing;

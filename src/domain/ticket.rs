@@ -139,8 +139,10 @@ fn rule(act: Act) -> (Who, &'static [State], Code) {
         Act::Acknowledge => (Who::Lead(LIAISON), &[Issued], Code::TicketNotIssued),
         Act::Progress => (Who::Contributor, &[InProgress, Returned, Carried], Code::TicketNotInProgress),
         Act::Object => (Who::Lead(LEADER), &[Issued], Code::TicketNotIssued),
-        Act::DecideObjection => (Who::Office(COORDINATOR), &[Issued], Code::TicketNotIssued),
-        Act::Reassign => (Who::Office(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress),
+        // The objection of a unit that has taken the ticket on meanwhile still waits for its answer.
+        Act::DecideObjection | Act::Reassign => {
+            (Who::Office(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress)
+        }
         Act::Feedback => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::RegisterLetter => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::Accept | Act::Return => (Who::Outsider(COORDINATOR), &[Submitted], Code::TicketNotSubmitted),
@@ -212,7 +214,8 @@ fn permit_who(ticket: &Ticket, actor: &Actor, who: &Who) -> Result<(), Refusal> 
             let author = ticket.submitted_by.is_some() && ticket.submitted_by == actor.user_id;
             if author || actor.is_of(ticket.unit_id) { Err(Refusal::new(Code::OwnWork)) } else { Ok(()) }
         }
-        Who::Anyone => Ok(()),
+        Who::Anyone if actor.scope.sees(&ticket.units()) => Ok(()),
+        Who::Anyone => Err(Refusal::missing()),
     }
 }
 
@@ -276,9 +279,10 @@ impl Due {
         Self { on, at, original_on: on, version: 1, since, provisional }
     }
 
-    /// The date moved to `on`; the original date stays.
+    /// The date moved to `on`, the whole day counts; the original date stays.
     #[must_use]
     pub fn moved(self, on: NaiveDate, office: &Office, now: Instant) -> Self {
-        Self { on, at: office.late_at(on), version: self.version + 1, since: now, provisional: false, ..self }
+        let provisional = office.calendar.is_provisional(on);
+        Self { on, at: office.late_at(on), version: self.version + 1, since: now, provisional, ..self }
     }
 }

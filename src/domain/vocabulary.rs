@@ -164,6 +164,16 @@ impl Pending {
 }
 
 text_enum! {
+    /// What a look-back found.
+    LookBackOutcome { Pass = "pass", Fail = "fail" }
+}
+
+text_enum! {
     /// A unit's part in a ticket: the lead answers for all, co-units contribute.
     Part { Lead = "lead", Co = "co" }
+}
+
+text_enum! {
+    /// What a token may do at most; without any it may do all that its user may.
+    TokenScope { Read = "read", Write = "write" }
 }

@@ -76,3 +76,15 @@ impl Lang {
         }
     }
 }
+
+/// The known word that comes nearest, if any is near: what someone may have meant.
+#[must_use]
+pub fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let text = text.to_lowercase();
+    known
+        .into_iter()
+        .map(|word| (strsim::jaro_winkler(&text, &word.to_lowercase()), word))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, word)| word)
+}

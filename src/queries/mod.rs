@@ -1,1 +1,13 @@
 //! Every view: what JSON and pages show, read on one snapshot within what the reader may see.
+
+pub mod audit;
+pub mod calendars;
+pub mod feedback;
+pub mod names;
+pub mod notices;
+pub mod overview;
+pub mod page;
+pub mod people;
+pub mod tickets;
+pub mod timeline;
+pub mod units;

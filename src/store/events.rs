@@ -5,6 +5,7 @@ use crate::domain::instant::Instant;
 use crate::store::schema::events;
 use crate::store::{Conn, MultiBackend, StoreResult, native};
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = events, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
@@ -81,6 +82,50 @@ pub fn find(conn: &mut Conn, stream: &str, seq: i64) -> StoreResult<Option<Event
         .filter(events::stream.eq(stream))
         .filter(events::seq.eq(seq))
         .select(EventRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+pub fn find_by_id(conn: &mut Conn, stream: &str, id: EventId) -> StoreResult<Option<EventRow>> {
+    Ok(events::table
+        .filter(events::id.eq(id))
+        .filter(events::stream.eq(stream))
+        .select(EventRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The number of the last event of each of these streams.
+pub fn head_numbers(conn: &mut Conn, streams: &[String]) -> StoreResult<HashMap<String, i64>> {
+    let rows: Vec<(String, Option<i64>)> = events::table
+        .group_by(events::stream)
+        .select((events::stream, diesel::dsl::max(events::seq)))
+        .filter(events::stream.eq_any(streams.to_vec()))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(stream, seq)| Some((stream, seq?))).collect())
+}
+
+/// An event of any stream.
+pub fn get(conn: &mut Conn, id: EventId) -> StoreResult<Option<EventRow>> {
+    Ok(events::table.filter(events::id.eq(id)).select(EventRow::as_select()).first(conn).optional()?)
+}
+
+pub fn last_id(conn: &mut Conn, stream: &str) -> StoreResult<Option<EventId>> {
+    Ok(events::table
+        .filter(events::stream.eq(stream))
+        .order(events::seq.desc())
+        .select(events::id)
+        .first(conn)
+        .optional()?)
+}
+
+/// Number of the newest event of that act in a stream.
+pub fn last_of_act(conn: &mut Conn, stream: &str, act: &str) -> StoreResult<Option<i64>> {
+    Ok(events::table
+        .filter(events::stream.eq(stream))
+        .filter(events::act.eq(act))
+        .order(events::seq.desc())
+        .select(events::seq)
         .first(conn)
         .optional()?)
 }

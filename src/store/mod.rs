@@ -1,5 +1,6 @@
 //! Everything that speaks SQL: one binary, SQLite or PostgreSQL, the same queries. For actions, queries and engines.
 
+pub mod assets;
 pub mod attachments;
 mod columns;
 mod connection;
@@ -8,6 +9,7 @@ pub mod dialect;
 mod error;
 pub mod events;
 pub mod feedback;
+pub mod idempotency;
 pub mod ledger;
 pub mod migrate;
 pub mod notices;
@@ -16,9 +18,12 @@ pub mod page;
 mod pool;
 pub mod recipients;
 pub mod reference;
+pub mod sandbox;
 pub mod schema;
 pub mod scope;
+pub mod sessions;
 pub mod tickets;
+pub mod tokens;
 pub mod units;
 pub mod users;
 mod writer;

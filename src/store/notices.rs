@@ -63,6 +63,14 @@ pub fn find_by_code(conn: &mut Conn, code: &str) -> StoreResult<Option<NoticeRow
     Ok(notices::table.filter(notices::code.eq(code)).select(NoticeRow::as_select()).first(conn).optional()?)
 }
 
+/// By id or code.
+pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<NoticeRow>> {
+    match key.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_code(conn, key),
+    }
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[NoticeId]) -> StoreResult<Vec<NoticeRow>> {
     Ok(notices::table.filter(notices::id.eq_any(ids.to_vec())).select(NoticeRow::as_select()).load(conn)?)
 }
@@ -130,7 +138,8 @@ pub struct CoverageRow {
     pub unit_id: UnitId,
     pub position: i32,
     pub in_operation: i32,
-    pub checked: i32,
+    /// `None` where the annex prints none.
+    pub checked: Option<i32>,
     pub prominent: i32,
     pub printed_share: Option<String>,
 }
@@ -182,16 +191,21 @@ pub fn set_requirements(
     rows: &[RequirementRow],
     asked: &[(RequirementId, UnitId)],
 ) -> StoreResult<()> {
-    let old = requirements::table.filter(requirements::notice_id.eq(notice)).select(requirements::id);
-    let old: Vec<RequirementId> = old.load(conn)?;
-    diesel::delete(requirement_units::table.filter(requirement_units::requirement_id.eq_any(old))).execute(conn)?;
+    replace_asked_units(conn, notice, &[])?;
     diesel::delete(requirements::table.filter(requirements::notice_id.eq(notice))).execute(conn)?;
     native!(conn, c => diesel::insert_into(requirements::table).values(rows).execute(c))?;
     ask_units(conn, asked)
 }
 
-/// Adds units that requirements ask.
-pub fn ask_units(conn: &mut Conn, asked: &[(RequirementId, UnitId)]) -> StoreResult<()> {
+/// Which units the requirements of a notice ask, from now on.
+pub fn replace_asked_units(conn: &mut Conn, notice: NoticeId, asked: &[(RequirementId, UnitId)]) -> StoreResult<()> {
+    let ids: Vec<RequirementId> =
+        requirements::table.filter(requirements::notice_id.eq(notice)).select(requirements::id).load(conn)?;
+    diesel::delete(requirement_units::table.filter(requirement_units::requirement_id.eq_any(ids))).execute(conn)?;
+    ask_units(conn, asked)
+}
+
+fn ask_units(conn: &mut Conn, asked: &[(RequirementId, UnitId)]) -> StoreResult<()> {
     let links: Vec<_> = asked
         .iter()
         .map(|(requirement, unit)| {
@@ -325,7 +339,25 @@ pub fn set_finding_assets(conn: &mut Conn, finding: FindingId, ids: &[AssetId]) 
     Ok(())
 }
 
-/// Notices that ask something of these units (or of groups they are members of): by a ticket or a requirement.
+/// Does the notice ask something of these units: by a ticket or a requirement?
+pub fn concerns(conn: &mut Conn, notice: NoticeId, units: &[UnitId]) -> StoreResult<bool> {
+    use crate::store::schema::{ticket_parties, tickets};
+    use diesel::dsl::exists;
+    let led = ticket_parties::table
+        .inner_join(tickets::table.on(tickets::id.eq(ticket_parties::ticket_id)))
+        .filter(ticket_parties::unit_id.eq_any(units.to_vec()))
+        .filter(tickets::notice_id.eq(notice));
+    if diesel::select(exists(led)).get_result::<bool>(conn)? {
+        return Ok(true);
+    }
+    let asked = requirement_units::table
+        .inner_join(requirements::table.on(requirements::id.eq(requirement_units::requirement_id)))
+        .filter(requirement_units::unit_id.eq_any(units.to_vec()))
+        .filter(requirements::notice_id.eq(notice));
+    Ok(diesel::select(exists(asked)).get_result(conn)?)
+}
+
+/// Notices that ask something of these units: by a ticket or a requirement.
 pub fn concerning(conn: &mut Conn, units: &[UnitId]) -> StoreResult<Vec<NoticeId>> {
     use crate::store::schema::{ticket_parties, tickets};
     let mut ids: Vec<NoticeId> = ticket_parties::table

@@ -1,4 +1,5 @@
 //! The tables as diesel sees them, one description for both databases. Written by hand: the types are ours.
+#![expect(clippy::wildcard_imports, reason = "diesel's table! is written so")]
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -131,7 +132,7 @@ diesel::table! {
         unit_id -> Uid,
         position -> Integer,
         in_operation -> Integer,
-        checked -> Integer,
+        checked -> Nullable<Integer>,
         prominent -> Integer,
         printed_share -> Nullable<Text>,
     }

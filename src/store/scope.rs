@@ -2,9 +2,10 @@
 
 use crate::domain::actor::Scope;
 use crate::domain::id::UnitId;
-use crate::domain::vocabulary::Part;
-use crate::store::MultiBackend;
+use crate::domain::vocabulary::{NoticeState, Part};
+use crate::store::notices::{self, NoticeRow};
 use crate::store::schema::{ticket_parties, tickets};
+use crate::store::{Conn, MultiBackend, StoreResult};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
@@ -37,4 +38,13 @@ pub fn party_of(units: Vec<UnitId>, parts: Vec<Part>) -> _ {
         .filter(ticket_parties::unit_id.eq_any(units))
         .filter(ticket_parties::part.eq_any(parts))
         .select(ticket_parties::ticket_id)
+}
+
+/// Does the actor see this notice? Units see issued ones that ask something of them.
+pub fn sees_notice(conn: &mut Conn, scope: &Scope, notice: &NoticeRow) -> StoreResult<bool> {
+    match scope {
+        Scope::All => Ok(true),
+        Scope::Units(_) if notice.state == NoticeState::Draft => Ok(false),
+        Scope::Units(units) => notices::concerns(conn, notice.id, units),
+    }
 }

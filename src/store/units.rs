@@ -44,6 +44,15 @@ pub fn find_by_code(conn: &mut Conn, code: &str) -> StoreResult<Option<UnitRow>>
     Ok(units::table.filter(units::code.eq(code)).select(UnitRow::as_select()).first(conn).optional()?)
 }
 
+/// By codes or ids, in any order; what isn't there is left out.
+pub fn by_keys(conn: &mut Conn, keys: &[String]) -> StoreResult<Vec<UnitRow>> {
+    let ids: Vec<UnitId> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    Ok(units::table
+        .filter(units::code.eq_any(keys.to_vec()).or(units::id.eq_any(ids)))
+        .select(UnitRow::as_select())
+        .load(conn)?)
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[UnitId]) -> StoreResult<Vec<UnitRow>> {
     Ok(units::table.filter(units::id.eq_any(ids.to_vec())).select(UnitRow::as_select()).load(conn)?)
 }
@@ -136,4 +145,12 @@ pub fn set_members(conn: &mut Conn, group: UnitId, ids: &[UnitId]) -> StoreResul
         .collect();
     native!(conn, c => diesel::insert_into(unit_members::table).values(&rows).execute(c))?;
     Ok(())
+}
+
+/// By id or by code.
+pub fn find_any(conn: &mut Conn, text: &str) -> StoreResult<Option<UnitRow>> {
+    match text.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_code(conn, text),
+    }
 }

@@ -102,7 +102,7 @@ CREATE TABLE coverage (
     unit_id BLOB NOT NULL REFERENCES units (id),
     position INTEGER NOT NULL,
     in_operation INTEGER NOT NULL,
-    checked INTEGER NOT NULL,
+    checked INTEGER,
     prominent INTEGER NOT NULL,
     printed_share TEXT,
     PRIMARY KEY (notice_id, kind, unit_id)

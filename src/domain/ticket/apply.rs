@@ -9,11 +9,12 @@ use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::{LookBackPolicy, Pending, State, WorkResult};
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// A milestone of a carried ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Milestone {
     pub on: NaiveDate,
     pub text: String,
@@ -190,22 +191,17 @@ pub fn apply(
         Command::Reassign { reason, unit, due_on } => {
             not_same_unit(ticket, unit)?;
             if let Some(due_on) = due_on {
-                next.due = next.due.moved(ahead(due_on, "/due_on", office, now)?, office, now);
+                next.set_due(due_on, "/due_on", office, now)?;
             }
             next.hand_to(unit, now);
             let payload =
                 json!({"from_unit_id": ticket.unit_id, "unit_id": unit, "reason": reason, "due_on": next.due.on});
             ("ticket.reassigned", payload)
         }
-        Command::Feedback(part) => next.submit(&part, actor, (now, now < ticket.due.at), office, now)?,
+        Command::Feedback(part) => next.submit(&part, Some(actor), now < ticket.due.at, office, now)?,
         Command::RegisterLetter { part, received_on } => {
-            let today = office.today(now);
-            if received_on > today {
-                return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)));
-            }
-            let (event, mut payload) = next.submit(&part, actor, (now, received_on <= ticket.due.on), office, now)?;
-            // The unit wrote it, not who typed it in.
-            next.submitted_by = None;
+            not_in_future(received_on, "/received_on", office, now)?;
+            let (event, mut payload) = next.submit(&part, None, received_on <= ticket.due.on, office, now)?;
             if let Some(map) = payload.as_object_mut() {
                 map.insert("received_on".to_owned(), json!(received_on));
             }
@@ -217,6 +213,7 @@ pub fn apply(
             ("ticket.returned", json!({"reason": reason, "due_on": next.due.on, "cycle": next.cycle}))
         }
         Command::PassLookBack { method, note, on } => {
+            not_in_future(on, "/on", office, now)?;
             next.state = State::Closed;
             next.verified_at = Some(now);
             next.closed_at = Some(now);
@@ -248,14 +245,18 @@ pub fn apply(
             next.pending = None;
             if let Some(to) = to {
                 later_than(ticket.due.on, to, "/to")?;
-                next.due = next.due.moved(ahead(to, "/to", office, now)?, office, now);
+                next.set_due(to, "/to", office, now)?;
                 next.extensions += 1;
             }
             let payload = json!({"approved": to.is_some(), "to": to, "reason": reason, "from": ticket.due.on});
             ("ticket.extension_decided", payload)
         }
         Command::MoveDueDate { to, reason } => {
-            next.due = next.due.moved(ahead(to, "/to", office, now)?, office, now);
+            next.set_due(to, "/to", office, now)?;
+            if next.due == ticket.due {
+                let why = Arg::both("与现期限相同", "It is due on that day already");
+                return Err(Refusal::field(Fault::at("/to", Code::FieldNotAllowed).with("reason", why)));
+            }
             ("ticket.due_moved", json!({"from": ticket.due.on, "to": to, "reason": reason}))
         }
         Command::Urge { note } => {
@@ -280,29 +281,28 @@ impl Ticket {
         ("ticket.acknowledged", payload)
     }
 
+    /// `author` is `None` of a letter on paper: the unit wrote it, not who typed it in.
     fn submit(
         &mut self,
         part: &FeedbackPart,
-        actor: &Actor,
-        (at, in_time): (Instant, bool),
+        author: Option<&Actor>,
+        in_time: bool,
         office: &Office,
         now: Instant,
     ) -> Result<Said, Refusal> {
-        let today = office.today(now);
-        if let Some(day) = part.completed_on.filter(|day| *day > today) {
-            let fault = Fault::at("/completed_on", Code::FieldFuture).with("today", today).with("given", day);
-            return Err(Refusal::field(fault));
+        if let Some(day) = part.completed_on {
+            not_in_future(day, "/completed_on", office, now)?;
         }
         if part.result == WorkResult::Done && part.completed_on.is_none() {
             return Err(Refusal::field(Fault::at("/completed_on", Code::FieldRequired)));
         }
         if self.state == State::Issued {
             self.acknowledged_at = Some(now);
-            self.handler.get_or_insert_with(|| actor.name.clone());
+            self.handler = author.map(|actor| actor.name.clone());
         }
         self.state = State::Submitted;
-        self.submitted_at = Some(at);
-        self.submitted_by = actor.user_id;
+        self.submitted_at = Some(now);
+        self.submitted_by = author.and_then(|actor| actor.user_id);
         self.result = Some(part.result);
         self.completed_on = part.completed_on;
         self.pending = None;
@@ -346,8 +346,7 @@ impl Ticket {
         now: Instant,
     ) -> Result<(), Refusal> {
         match due_on {
-            Some(on) if on == self.due.on && now < self.due.at => {}
-            Some(on) => self.due = self.due.moved(ahead(on, pointer, office, now)?, office, now),
+            Some(on) => self.set_due(on, pointer, office, now)?,
             None if now < self.due.at => {}
             None => return Err(Refusal::field(Fault::at(pointer, Code::FieldRequired))),
         }
@@ -372,10 +371,18 @@ impl Ticket {
         for (index, milestone) in milestones.iter().enumerate() {
             ahead(milestone.on, &format!("/milestones/{index}/on"), office, now)?;
         }
+        self.set_due(first, "/milestones", office, now)?;
         self.state = State::Carried;
         self.pending = None;
-        self.due = self.due.moved(first, office, now);
         Ok(("ticket.carried", json!({"reason": reason, "milestones": milestones, "due_on": first})))
+    }
+
+    /// Due on `on` from now on. A date that stands already, and is not late, keeps its version and its cut-off.
+    fn set_due(&mut self, on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {
+        if on != self.due.on || now >= self.due.at {
+            self.due = self.due.moved(ahead(on, pointer, office, now)?, office, now);
+        }
+        Ok(())
     }
 
     fn hand_to(&mut self, unit: UnitId, now: Instant) {
@@ -401,6 +408,14 @@ fn ahead(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<
         return Ok(on);
     }
     Err(Refusal::field(Fault::at(pointer, Code::FieldPast).with("today", office.today(now))))
+}
+
+fn not_in_future(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {
+    let today = office.today(now);
+    if on <= today {
+        return Ok(());
+    }
+    Err(Refusal::field(Fault::at(pointer, Code::FieldFuture).with("today", today)))
 }
 
 fn later_than(current: NaiveDate, to: NaiveDate, pointer: &str) -> Result<(), Refusal> {

@@ -1,0 +1,270 @@
+//! Signing in and out: passwords checked at leisure, slowed down after failures; sessions that live here.
+
+use crate::actions::record::record;
+use crate::actions::users::{hash_password, verify_password};
+use crate::domain::actor::Actor;
+use crate::domain::audit::Stream;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::instant::Instant;
+use crate::domain::refusal::{Code, Refusal};
+use crate::queries::people::hash_secret;
+use crate::store::sessions::SessionRow;
+use crate::store::users::UserRow;
+use crate::store::{StoreError, idempotency, sessions, tokens, users};
+use crate::transaction::{Outcome, Tx, World};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Password hashes computed at once: each takes 19 MB and most of a processor.
+const AT_ONCE: usize = 2;
+/// How many may wait for that; more are told to come back.
+const WAITING: usize = 32;
+/// Failures that cost nothing; from then on each doubles the wait.
+const FREE_FAILURES: i32 = 5;
+/// Failures older than this are forgotten; no wait is longer.
+const MEMORY: TimeDelta = TimeDelta::minutes(15);
+const FIRST_WAIT_SECONDS: i64 = 30;
+/// Logins that nobody has, remembered at once.
+const STRANGERS: usize = 10_000;
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// Without a request.
+    pub idle: Duration,
+    /// In any case.
+    pub length: Duration,
+}
+
+/// The bounded place where passwords are hashed, and the memory of logins that nobody has.
+pub struct Hashing {
+    admitted: Arc<Semaphore>,
+    working: Arc<Semaphore>,
+    strangers: Mutex<HashMap<[u8; 32], Standing>>,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self {
+            admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            working: Arc::new(Semaphore::new(AT_ONCE)),
+            strangers: Mutex::default(),
+        }
+    }
+}
+
+/// A fresh session. The secret is told once, as the cookie's value.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    pub user_id: UserId,
+    pub secret: String,
+    pub csrf_token: String,
+}
+
+/// Failures so far, and when the next attempt is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Standing {
+    failures: i32,
+    /// While nothing has to be waited for: the moment of the last failure.
+    locked_until: Option<Instant>,
+}
+
+impl Standing {
+    /// Seconds still to wait.
+    fn wait(self, now: Instant) -> Option<i64> {
+        let until = self.locked_until.filter(|until| *until > now)?;
+        Some((until.utc() - now.utc()).num_seconds() + 1)
+    }
+
+    fn after_failure(self, now: Instant) -> Self {
+        let forgotten = self.locked_until.is_none_or(|until| until.plus(MEMORY) <= now);
+        let failures = if forgotten { 1 } else { self.failures.saturating_add(1) };
+        let doublings = (failures - FREE_FAILURES).clamp(0, 10);
+        let wait = if failures < FREE_FAILURES {
+            TimeDelta::zero()
+        } else {
+            TimeDelta::seconds(FIRST_WAIT_SECONDS << doublings).min(MEMORY)
+        };
+        Self { failures, locked_until: Some(now.plus(wait)) }
+    }
+}
+
+/// Checks login and password and begins a session. A login that nobody has takes as long and is answered the same.
+///
+/// # Errors
+/// `auth.failed`, `auth.slow_down`, or `Busy` when too many sign in at once.
+pub async fn sign_in(
+    world: &World,
+    hashing: &Hashing,
+    limits: SessionLimits,
+    login: &str,
+    password: String,
+) -> Outcome<SignedIn> {
+    let name = login.to_owned();
+    let user = world.read(move |read| Ok(users::find_by_login(read.conn, &name)?)).await?;
+    let now = world.clock.machine_now();
+    let held = user.as_ref().map_or_else(|| hashing.stranger(login), standing);
+    if let Some(seconds) = held.wait(now) {
+        return Err(Refusal::new(Code::SignInSlowedDown).with("seconds", seconds).into());
+    }
+    // A service account has no password to sign in with; it is treated like a stranger with a wrong one.
+    let hash = user.as_ref().filter(|user| !user.service).and_then(|user| user.password_hash.clone());
+    let right = hashing.verify(password, hash).await?;
+    match user {
+        Some(user) if right && user.active => world.write(move |tx| begin_session(tx, user.id, limits)).await,
+        Some(user) => {
+            world.write(move |tx| note_failure(tx, user.id)).await?;
+            Err(Refusal::new(Code::SignInFailed).into())
+        }
+        None => {
+            hashing.note_stranger(login, now);
+            Err(Refusal::new(Code::SignInFailed).into())
+        }
+    }
+}
+
+fn standing(user: &UserRow) -> Standing {
+    Standing { failures: user.failed_sign_ins, locked_until: user.locked_until }
+}
+
+fn note_failure(tx: &mut Tx<'_>, id: UserId) -> Outcome<()> {
+    let Some(user) = users::find(tx.conn, id)? else { return Ok(()) };
+    let next = standing(&user).after_failure(tx.machine_now);
+    Ok(users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?)
+}
+
+fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<SignedIn> {
+    let Some(user) = users::find(tx.conn, id)?.filter(|user| user.active) else {
+        return Err(Refusal::new(Code::SignInFailed).into());
+    };
+    if user.failed_sign_ins > 0 || user.locked_until.is_some() {
+        users::note_sign_in(tx.conn, id, 0, None)?;
+    }
+    let (secret, csrf_token) = (new_secret()?, new_secret()?);
+    let row = SessionRow {
+        id: tx.id(),
+        token_hash: hash_secret(&secret).to_vec(),
+        user_id: id,
+        csrf_token: csrf_token.clone(),
+        created_at: tx.machine_now,
+        seen_at: tx.machine_now,
+        expires_at: tx.machine_now.plus(TimeDelta::from_std(limits.length).unwrap_or(TimeDelta::days(30))),
+    };
+    sessions::insert(tx.conn, &row)?;
+    let actor = Actor { user_id: Some(id), name: user.name.clone(), ..Actor::system("") };
+    record(tx, &actor, Stream::User(id), "user.signed_in", &json!({ "session": row.id }))?;
+    Ok(SignedIn { user_id: id, secret, csrf_token })
+}
+
+/// Ends the session the caller came with.
+pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, session: SessionId) -> Outcome<()> {
+    sessions::end(tx.conn, session)?;
+    if let Some(user) = actor.user_id {
+        record(tx, actor, Stream::User(user), "user.signed_out", &json!({ "session": session }))?;
+    }
+    Ok(())
+}
+
+/// Notes that a token or a session is in use. Says nothing about the person, so it is no event.
+pub fn touch(tx: &mut Tx<'_>, what: crate::queries::people::Touch) -> Outcome<()> {
+    use crate::queries::people::Touch;
+    match what {
+        Touch::Token(id) => tokens::touch(tx.conn, id, tx.machine_now)?,
+        Touch::Session(id) => sessions::touch(tx.conn, id, tx.machine_now)?,
+    }
+    Ok(())
+}
+
+/// Forgets ended sessions and answers kept long enough. Every hour is often enough.
+pub fn sweep(tx: &mut Tx<'_>) -> Outcome<()> {
+    sessions::sweep(tx.conn, tx.machine_now)?;
+    idempotency::sweep(tx.conn, tx.machine_now.minus(crate::actions::idempotency::KEPT_FOR))?;
+    Ok(())
+}
+
+/// 256 bits from the system, as 43 characters.
+pub fn new_secret() -> Result<String, StoreError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|fault| StoreError::Unavailable(format!("no random bytes: {fault}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+impl Hashing {
+    /// Is this the password? Without a hash to compare with, it only takes the time.
+    async fn verify(&self, password: String, hash: Option<String>) -> Outcome<bool> {
+        self.at_leisure(move || {
+            let real = hash.is_some();
+            let hash = hash.unwrap_or_else(|| nobodys_hash().to_owned());
+            verify_password(&password, &hash) && real
+        })
+        .await
+    }
+
+    /// The hash to keep for a new password.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait.
+    pub async fn hash(&self, password: String) -> Outcome<String> {
+        Ok(self.at_leisure(move || hash_password(&password)).await??)
+    }
+
+    async fn at_leisure<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().ok().ok_or(StoreError::Busy)?;
+        let turn = Arc::clone(&self.working).acquire_owned().await.ok().ok_or(StoreError::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop((turn, admitted));
+            result
+        });
+        Ok(done.await.map_err(|fault| StoreError::Panicked(fault.to_string()))?)
+    }
+
+    fn stranger(&self, login: &str) -> Standing {
+        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.get(&hash_secret(login)).copied().unwrap_or_default()
+    }
+
+    fn note_stranger(&self, login: &str, now: Instant) {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.len() >= STRANGERS {
+            strangers.retain(|_, held| held.locked_until.is_some_and(|until| until.plus(MEMORY) > now));
+        }
+        if strangers.len() < STRANGERS {
+            let held = strangers.entry(hash_secret(login)).or_default();
+            *held = held.after_failure(now);
+        }
+    }
+}
+
+/// A hash that no password has, for logins that nobody has.
+fn nobodys_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| new_secret().and_then(|secret| hash_password(&secret)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_beyond_the_fifth_double_the_wait_up_to_a_quarter_of_an_hour_and_are_forgotten() {
+        let mut now: Instant = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut held = Standing::default();
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            held = held.after_failure(now);
+            let wait = held.wait(now).unwrap_or(0);
+            waits.push(wait);
+            now = now.plus(TimeDelta::seconds(wait));
+        }
+        assert_eq!(waits, [0, 0, 0, 0, 31, 61, 121, 241, 481, 901, 901, 901]);
+        now = now.plus(MEMORY);
+        assert_eq!(held.after_failure(now).failures, 1);
+    }
+}

@@ -1,0 +1,64 @@
+//! REST: one file per resource; `call` is the road that each takes into the database, the others the conventions.
+//!
+//! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
+
+pub mod audit;
+pub mod calendars;
+pub mod call;
+pub mod docs;
+pub mod etag;
+pub mod feedback;
+pub mod findings;
+pub mod idempotency;
+pub mod json;
+pub mod notices;
+pub mod openapi;
+pub mod overview;
+pub mod page;
+pub mod params;
+pub mod requests;
+mod shape;
+pub mod tickets;
+pub mod units;
+
+use crate::domain::refusal::{Code, Refusal};
+use crate::http::problem::Fault;
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa_actix_web::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Where everything of version 1 lies.
+pub const BASE: &str = "/api/v1";
+
+/// Registers the interface, its document and its reader.
+pub fn configure(config: &mut web::ServiceConfig) {
+    routes(&mut ServiceConfig::new(config));
+    config
+        .service(docs::get_document)
+        .service(docs::get_reader)
+        .service(docs::get_reader_style)
+        .service(docs::get_reader_script);
+    config.default_service(web::to(unknown));
+}
+
+/// Every route that the document describes.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(scope::scope(BASE).configure(resources).default_service(web::to(unknown)));
+}
+
+fn resources(config: &mut ServiceConfig<'_>) {
+    config.configure(units::routes).configure(notices::routes).configure(findings::routes);
+    config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
+    config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
+}
+
+/// No such address, or one that doesn't know the method.
+async fn unknown(request: HttpRequest) -> Result<HttpResponse, Fault> {
+    let (path, method) = (request.path(), request.method());
+    let known = openapi::methods(path);
+    if known.is_empty() {
+        return Err(Refusal::new(Code::RouteUnknown).with("path", path).into());
+    }
+    let refusal = Refusal::new(Code::MethodNotAllowed).with("path", path).with("method", method);
+    Err(Fault::from(refusal).with_header("allow", known.join(", ")))
+}

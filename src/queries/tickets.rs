@@ -1,0 +1,373 @@
+//! The ticket as people and programs see it, alone and in lists: the same row for JSON and pages.
+
+use crate::domain::actor::Actor;
+use crate::domain::deadline::{Explanation, Wording};
+use crate::domain::id::{AssetId, FindingId, NoticeId, TicketId, UnitId};
+use crate::domain::instant::Instant;
+use crate::domain::refusal::{Code, Fault, Place, Refusal};
+use crate::domain::standing::{first_green_on, standing};
+use crate::domain::ticket::Act;
+use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
+use crate::queries::names::{UnitNames, UnitRef, distinct};
+use crate::queries::page::{Ask, Slice};
+use crate::store::assets::AssetRow;
+use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
+use crate::store::{assets, notices, tickets, units};
+use crate::text_enum;
+use crate::transaction::{Outcome, Read};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// One finding × one lead unit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TicketOut {
+    pub id: TicketId,
+    pub reference: String,
+    pub title: String,
+    /// The finding, verbatim.
+    pub text: String,
+    pub notice: NoticeRef,
+    pub finding: FindingRef,
+    /// The lead unit.
+    pub unit: UnitRef,
+    pub co_units: Vec<UnitRef>,
+    pub handler: Option<String>,
+    pub severity: Severity,
+    pub indicator: Option<String>,
+    pub assets: Vec<AssetRef>,
+    pub state: State,
+    pub ball: Ball,
+    pub pending: Option<Pending>,
+    pub light: Light,
+    pub overdue: bool,
+    pub due_on: NaiveDate,
+    /// The instant at which it is late.
+    pub due_at: Instant,
+    pub original_due_on: NaiveDate,
+    pub due_version: i32,
+    pub provisional: bool,
+    pub extensions: i32,
+    /// Working days; null once overdue.
+    pub days_left: Option<i64>,
+    pub calendar_days_left: Option<i64>,
+    /// Calendar days, from 1; 0 while not overdue.
+    pub days_overdue: i64,
+    pub percent: i32,
+    pub acknowledged_at: Option<Instant>,
+    pub completed_on: Option<NaiveDate>,
+    pub submitted_at: Option<Instant>,
+    pub accepted_at: Option<Instant>,
+    pub look_back_on: Option<NaiveDate>,
+    pub verified_at: Option<Instant>,
+    pub closed_at: Option<Instant>,
+    pub on_time: Option<bool>,
+    pub cycle: i32,
+    pub failed_again: i32,
+    pub recurrence_of: Option<TicketId>,
+    pub last_progress_at: Option<Instant>,
+    pub last_reminder: Option<LastReminder>,
+    pub version: i64,
+    pub updated_at: Instant,
+    /// What the reader may do now.
+    pub allowed_actions: Vec<Act>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NoticeRef {
+    pub id: NoticeId,
+    pub code: String,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FindingRef {
+    pub id: FindingId,
+    pub code: String,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssetRef {
+    pub id: AssetId,
+    pub code: String,
+    pub kind: AssetKind,
+    pub name: String,
+    pub address: Option<String>,
+}
+
+impl From<&AssetRow> for AssetRef {
+    fn from(row: &AssetRow) -> Self {
+        Self {
+            id: row.id,
+            code: row.code.clone(),
+            kind: row.kind,
+            name: row.name.clone(),
+            address: row.address.clone(),
+        }
+    }
+}
+
+/// The newest reminder that was queued for a ticket, and what became of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LastReminder {
+    pub at: Instant,
+    pub rule: String,
+    pub state: String,
+}
+
+text_enum! {
+    /// How a list of tickets is ordered.
+    TicketOrder {
+        DueOn = "due_on",
+        DueOnDescending = "-due_on",
+        UpdatedDescending = "-updated_at",
+        Reference = "reference",
+    }
+}
+
+impl TicketOrder {
+    const fn sort(self) -> TicketSort {
+        match self {
+            Self::DueOn => TicketSort::DueOn,
+            Self::DueOnDescending => TicketSort::DueOnDescending,
+            Self::UpdatedDescending => TicketSort::UpdatedDescending,
+            Self::Reference => TicketSort::Reference,
+        }
+    }
+}
+
+/// What a list of tickets is narrowed to. Values of one field are OR, fields AND.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TicketQuery {
+    /// Ids or codes of notices.
+    pub notice: Vec<String>,
+    /// Ids or codes of units that lead or help.
+    pub unit: Vec<String>,
+    /// Ids or codes of lead units.
+    pub lead: Vec<String>,
+    /// Ids or codes of co-units.
+    pub co: Vec<String>,
+    pub state: Vec<State>,
+    pub light: Vec<Light>,
+    /// Whose move it is.
+    pub ball: Vec<Ball>,
+    pub overdue: Option<bool>,
+    pub unacknowledged: Option<bool>,
+    /// A request that waits for a decision.
+    pub pending: Vec<Pending>,
+    /// First due date, included.
+    pub due_from: Option<NaiveDate>,
+    /// Last due date, included.
+    pub due_to: Option<NaiveDate>,
+    /// Last day of the look-back, included.
+    pub look_back_to: Option<NaiveDate>,
+    pub severity: Vec<Severity>,
+    /// Ids of assets.
+    pub asset: Vec<AssetId>,
+    /// Part of the reference, the title or the finding's text.
+    pub q: Option<String>,
+    pub sort: Option<TicketOrder>,
+}
+
+/// One page of the tickets in sight.
+pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) -> Outcome<Slice<TicketOut>> {
+    let filter = resolved(read, query)?;
+    let sort = query.sort.unwrap_or(TicketOrder::DueOn).sort();
+    let after: Option<TicketKey> = ask.after()?;
+    let as_of = as_of(read);
+    let rows = tickets::list(read.conn, &filter, &actor.scope, as_of, sort, after, ask.fetch())?;
+    let total = if ask.count { Some(tickets::count(read.conn, &filter, &actor.scope, as_of)?) } else { None };
+    let page = ask.slice(rows, total, |row| key_of(row, sort));
+    Ok(Slice { items: shown(read, actor, &page.items)?, next: page.next, total: page.total })
+}
+
+/// How many tickets in sight fit; the number that `list` would count.
+pub fn count(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<i64> {
+    let filter = resolved(read, query)?;
+    let as_of = as_of(read);
+    Ok(tickets::count(read.conn, &filter, &actor.scope, as_of)?)
+}
+
+/// One ticket in sight, by id or reference.
+pub fn get(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<TicketOut> {
+    let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
+    shown(read, actor, &[row])?.pop().ok_or_else(|| Refusal::missing().into())
+}
+
+/// The rows as they are shown, with what they name, in as few queries as there are kinds of names.
+pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Vec<TicketOut>> {
+    let context = Context::load(read, rows)?;
+    Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
+}
+
+/// Why the due date is what it is, day by day.
+pub fn deadline(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Explanation> {
+    let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
+    let notice = notices::find(read.conn, row.notice_id)?.ok_or_else(Refusal::missing)?;
+    let finding = notices::find_finding(read.conn, row.finding_id)?.ok_or_else(Refusal::missing)?;
+    let of_notice = row.due_version == 1 && finding.due_on.is_none();
+    let wording = Wording { raw: notice.deadline_raw.filter(|_| of_notice), ..Wording::on(row.due_on) };
+    let office = &read.office;
+    let explanation = wording.explain(office.today(row.due_since), office.zone, &office.calendar);
+    Ok(Explanation { at: row.due_at, ..explanation })
+}
+
+/// The moments that make "overdue" and "yellow" comparisons.
+pub(super) fn as_of(read: &Read<'_>) -> AsOf {
+    AsOf { now: read.now, first_green_on: first_green_on(&read.office, read.now) }
+}
+
+fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
+    match sort {
+        TicketSort::DueOn | TicketSort::DueOnDescending => TicketKey::Due(row.due_on, row.id),
+        TicketSort::UpdatedDescending => TicketKey::Updated(row.updated_at, row.id),
+        TicketSort::Reference => TicketKey::Reference(row.reference.clone()),
+    }
+}
+
+fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
+    let mut faults = Vec::new();
+    let mut notice_ids = Vec::with_capacity(query.notice.len());
+    for key in &query.notice {
+        match notices::find_by_key(read.conn, key)? {
+            Some(row) => notice_ids.push(row.id),
+            None => faults.push(unknown("notice", key)),
+        }
+    }
+    let mut unit_ids = |parameter: &str, keys: &[String]| -> Outcome<Vec<UnitId>> {
+        let mut ids = Vec::with_capacity(keys.len());
+        for key in keys {
+            match units::find_any(read.conn, key)? {
+                Some(row) => ids.push(row.id),
+                None => faults.push(unknown(parameter, key)),
+            }
+        }
+        Ok(ids)
+    };
+    let filter = TicketFilter {
+        notices: notice_ids,
+        units: unit_ids("unit", &query.unit)?,
+        leads: unit_ids("lead", &query.lead)?,
+        cos: unit_ids("co", &query.co)?,
+        states: query.state.clone(),
+        balls: query.ball.clone(),
+        lights: query.light.clone(),
+        overdue: query.overdue,
+        unacknowledged: query.unacknowledged,
+        pending: query.pending.clone(),
+        due_from: query.due_from,
+        due_to: query.due_to,
+        look_back_to: query.look_back_to,
+        severities: query.severity.clone(),
+        assets: query.asset.clone(),
+        text: query.q.as_ref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
+    };
+    if faults.is_empty() { Ok(filter) } else { Err(Refusal::invalid(faults).into()) }
+}
+
+/// A value of a query parameter that names nothing.
+pub(super) fn unknown(parameter: &str, value: &str) -> Fault {
+    Fault::new(Place::Parameter(parameter.to_owned()), Code::FieldReference).with("value", value)
+}
+
+/// What some rows name.
+struct Context {
+    named: HashMap<TicketId, Named>,
+    units: UnitNames,
+    co_units: HashMap<TicketId, Vec<UnitId>>,
+    finding_assets: Vec<(FindingId, AssetId)>,
+    assets: HashMap<AssetId, AssetRow>,
+}
+
+impl Context {
+    fn load(read: &mut Read<'_>, rows: &[TicketRow]) -> Outcome<Self> {
+        let ids: Vec<TicketId> = rows.iter().map(|row| row.id).collect();
+        let named = tickets::named(read.conn, &ids)?;
+        let mut co_units: HashMap<TicketId, Vec<_>> = HashMap::new();
+        for (ticket, unit) in tickets::co_units_of(read.conn, &ids)? {
+            co_units.entry(ticket).or_default().push(unit);
+        }
+        let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
+        let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
+        let asset_ids = distinct(finding_assets.iter().map(|(_, asset)| *asset));
+        let assets = if asset_ids.is_empty() { Vec::new() } else { assets::by_ids(read.conn, &asset_ids)? };
+        Ok(Self {
+            named: named.into_iter().map(|named| (named.ticket_id, named)).collect(),
+            units: UnitNames::load(read, co_units.values().flatten().copied())?,
+            co_units,
+            assets: assets.into_iter().map(|row| (row.id, row)).collect(),
+            finding_assets,
+        })
+    }
+
+    /// The finding's assets that these units answer for: another unit's are not theirs to see.
+    fn assets_of(&self, finding: FindingId, units: &[UnitId]) -> Vec<AssetRef> {
+        let named = self.finding_assets.iter().filter(|(held, _)| *held == finding);
+        named
+            .filter_map(|(_, asset)| self.assets.get(asset))
+            .filter(|asset| {
+                units.contains(&asset.unit_id) || asset.supervising_unit_id.is_some_and(|unit| units.contains(&unit))
+            })
+            .map(AssetRef::from)
+            .collect()
+    }
+
+    fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> Option<TicketOut> {
+        let co_units = self.co_units.get(&row.id).cloned().unwrap_or_default();
+        let named = self.named.get(&row.id)?;
+        let standing = standing(row.state, row.due_on, row.due_at, &read.office, read.now);
+        let ticket = row.ticket(co_units.clone());
+        Some(TicketOut {
+            id: row.id,
+            reference: row.reference.clone(),
+            title: row.title.clone(),
+            text: named.text.clone(),
+            notice: NoticeRef { id: row.notice_id, code: named.notice_code.clone() },
+            finding: FindingRef { id: row.finding_id, code: named.finding_code.clone() },
+            unit: UnitRef {
+                id: row.unit_id,
+                code: named.unit_code.clone(),
+                name: named.unit_name.clone(),
+                name_en: named.unit_name_en.clone(),
+            },
+            co_units: co_units.iter().map(|unit| self.units.get(*unit)).collect(),
+            handler: row.handler.clone(),
+            severity: row.severity,
+            indicator: named.indicator.clone(),
+            assets: self.assets_of(row.finding_id, &ticket.units()),
+            state: row.state,
+            ball: standing.ball,
+            pending: row.pending,
+            light: standing.light,
+            overdue: standing.overdue,
+            due_on: row.due_on,
+            due_at: row.due_at,
+            original_due_on: row.original_due_on,
+            due_version: row.due_version,
+            provisional: row.provisional,
+            extensions: row.extensions,
+            days_left: standing.days_left,
+            calendar_days_left: standing.calendar_days_left,
+            days_overdue: standing.days_overdue,
+            percent: row.percent,
+            acknowledged_at: row.acknowledged_at,
+            completed_on: row.completed_on,
+            submitted_at: row.submitted_at,
+            accepted_at: row.accepted_at,
+            look_back_on: row.look_back_on,
+            verified_at: row.verified_at,
+            closed_at: row.closed_at,
+            on_time: row.on_time,
+            cycle: row.cycle,
+            failed_again: row.failed_again,
+            recurrence_of: row.recurrence_of,
+            last_progress_at: row.last_progress_at,
+            last_reminder: None,
+            version: row.version,
+            updated_at: row.updated_at,
+            allowed_actions: ticket.allowed(actor, read.now),
+        })
+    }
+}
