@@ -2,4 +2,6 @@
 
 pub mod app;
 pub mod client;
+pub mod bureau;
 pub mod database;
+pub mod smtp;
