@@ -25,6 +25,14 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// The outermost room: it may name all.
 const OUTERMOST: &str = "cli";
 
+/// Files that name one room more than theirs may. One that has stopped must not stand here.
+const BESIDES: &[(&str, &str)] = &[
+    // The state that all doors share holds the handle of the attachments, as it holds the store's.
+    ("src/http/state.rs", "files"),
+    // Who is asking is read by a query; the note of their use is a change.
+    ("src/actions/sign_in.rs", "queries"),
+];
+
 /// Macros stand at the crate's root, wherever they were written.
 const MACROS: &[(&str, &str)] =
     &[("text_enum", "domain"), ("native", "store"), ("locked", "store"), ("insert_all", "store")];
@@ -130,6 +138,7 @@ fn trespasses(source: &Source) -> Vec<String> {
     });
     let mut faults: Vec<String> = named
         .filter(|(_, name)| name != room && !allowed.contains(&name.as_str()))
+        .filter(|(_, name)| !BESIDES.contains(&(source.path.as_str(), name.as_str())))
         .map(|(line, name)| format!("{}:{line}: {room} may not name {name}", source.path))
         .collect();
     faults.extend(escapes(source));
@@ -142,8 +151,14 @@ fn source(path: &str, code: &str) -> Source {
 
 #[test]
 fn rooms_name_only_those_they_may() {
-    let faults: Vec<String> = sources("src").iter().flat_map(trespasses).collect();
+    let sources = sources("src");
+    let faults: Vec<String> = sources.iter().flat_map(trespasses).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for (path, room) in BESIDES {
+        let source = sources.iter().find(|source| source.path == *path);
+        let still = source.is_some_and(|source| named(&source.code).iter().any(|(_, name)| name == room));
+        assert!(still, "{path} does not name {room} any more; take it out of BESIDES");
+    }
 }
 
 #[test]
@@ -188,37 +203,12 @@ fn libraries_and_the_system_are_spoken_to_in_their_rooms_only() {
 /// Refusals of doors that are still being built. One that is said by now must not stand here.
 const AWAITED: &[&str] = &[
     "AssetContradicts",
-    "BodyNotJson",
-    "BodyTooLarge",
-    "Busy",
-    "CalendarUnknown",
-    "CsrfMissing",
-    "CursorInvalid",
-    "FieldId",
-    "FieldInstant",
-    "FieldTime",
     "FieldTooShort",
-    "FieldUnknown",
     "FileMissing",
     "FileTypeRefused",
     "FindingNotOpenEnded",
-    "IdempotencyKeyInvalid",
-    "IdempotencyKeyReused",
-    "IfMatchMalformed",
-    "Internal",
-    "Malformed",
-    "MediaTypeUnsupported",
-    "MethodNotAllowed",
-    "RouteUnknown",
     "SandboxClockBackwards",
     "SandboxOnly",
-    "SignInFailed",
-    "SignInRequired",
-    "SignInSlowedDown",
-    "StorageUnavailable",
-    "TokenInvalid",
-    "TokenScope",
-    "UnitCycle",
 ];
 
 /// The part of a file that is shipped: tests of its own stand last.
