@@ -60,8 +60,8 @@ fn room_of(path: &str) -> Option<&str> {
 fn named(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, prefix) in code.match_indices("crate::") {
-        let line = code[..at].lines().count().max(1);
-        let rest = code[at + prefix.len()..].trim_start();
+        let (before, rest) = code.split_at(at + prefix.len());
+        let (line, rest) = (before.lines().count(), rest.trim_start());
         match rest.strip_prefix('{') {
             Some(group) => found.extend(heads(group).into_iter().map(|name| (line, name))),
             None => found.push((line, first_name(rest))),
@@ -215,11 +215,12 @@ const AWAITED: &[&str] = &[
 fn shipped(source: Source) -> Source {
     let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
     let tests = source.code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
-        let module = source.code[*at..].lines().nth(1).unwrap_or_default();
-        holds_module(module)
+        let (_, from_here) = source.code.split_at(*at);
+        from_here.lines().nth(1).is_some_and(holds_module)
     });
     let end = if is_test { 0 } else { tests.unwrap_or(source.code.len()) };
-    Source { code: source.code[..end].to_owned(), ..source }
+    let (code, _) = source.code.split_at(end);
+    Source { code: code.to_owned(), ..source }
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn a_key_that_the_file_left_out_would_be_missing() {
     let keys: Vec<&str> = DEFAULTS.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())).collect();
     assert!(keys.len() > 30, "{keys:?}");
     for key in keys {
-        let without: String = DEFAULTS.lines().filter(|line| *line != key).map(|line| format!("{line}\n")).collect();
+        let without = DEFAULTS.lines().filter(|line| *line != key).collect::<Vec<_>>().join("\n");
         let fault = toml::from_str::<Config>(&without).expect_err(key).to_string();
         assert!(fault.contains("missing field"), "{key}: {fault}");
     }
