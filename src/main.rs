@@ -1,3 +1,7 @@
-//! The program: one binary for the server and every command.
+//! The one binary: parses arguments, runs one command, answers with its exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rectify::cli::run()
+}

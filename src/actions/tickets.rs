@@ -314,7 +314,7 @@ fn act_with_files(
 fn save(tx: &mut Tx<'_>, row: &TicketRow, change: &Change) -> Outcome<()> {
     let next = next_reminder(tx, &change.ticket);
     let changed = row.changed(&change.ticket, next, tx.now);
-    Ok(must_be_saved(tickets::save(tx.conn, &changed, row.version)?, row.version)?)
+    Ok(must_be_saved(tickets::save(tx.conn, row, &changed)?, row.version)?)
 }
 
 /// When the planner has to look at this ticket next.

@@ -11,8 +11,7 @@ use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State
 use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 use crate::store::assets::AssetRow;
-use crate::store::notices::{FindingRow, NoticeRow};
-use crate::store::tickets::{AsOf, TicketFilter, TicketKey, TicketRow, TicketSort};
+use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
 use crate::store::{assets, notices, tickets, units};
 use crate::text_enum;
 use crate::transaction::{Outcome, Read};
@@ -200,7 +199,7 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<TicketOut> 
 /// The rows as they are shown, with what they name, in as few queries as there are kinds of names.
 pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Vec<TicketOut>> {
     let context = Context::load(read, rows)?;
-    Ok(rows.iter().map(|row| context.show(read, actor, row)).collect())
+    Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
 }
 
 /// Why the due date is what it is, day by day.
@@ -275,8 +274,7 @@ pub(super) fn unknown(parameter: &str, value: &str) -> Fault {
 
 /// What some rows name.
 struct Context {
-    notices: HashMap<NoticeId, NoticeRow>,
-    findings: HashMap<FindingId, FindingRow>,
+    named: HashMap<TicketId, Named>,
     units: UnitNames,
     co_units: HashMap<TicketId, Vec<UnitId>>,
     finding_assets: Vec<(FindingId, AssetId)>,
@@ -285,24 +283,19 @@ struct Context {
 
 impl Context {
     fn load(read: &mut Read<'_>, rows: &[TicketRow]) -> Outcome<Self> {
-        let notice_ids = distinct(rows.iter().map(|row| row.notice_id));
-        let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
         let ids: Vec<TicketId> = rows.iter().map(|row| row.id).collect();
+        let named = tickets::named(read.conn, &ids)?;
         let mut co_units: HashMap<TicketId, Vec<_>> = HashMap::new();
         for (ticket, unit) in tickets::co_units_of(read.conn, &ids)? {
             co_units.entry(ticket).or_default().push(unit);
         }
-        let named = rows.iter().map(|row| row.unit_id).chain(co_units.values().flatten().copied());
-        let units = UnitNames::load(read, named)?;
-        let notices = notices::by_ids(read.conn, &notice_ids)?;
-        let findings = notices::findings_by_ids(read.conn, &finding_ids)?;
+        let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
         let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
         let asset_ids = distinct(finding_assets.iter().map(|(_, asset)| *asset));
-        let assets = assets::by_ids(read.conn, &asset_ids)?;
+        let assets = if asset_ids.is_empty() { Vec::new() } else { assets::by_ids(read.conn, &asset_ids)? };
         Ok(Self {
-            notices: notices.into_iter().map(|row| (row.id, row)).collect(),
-            findings: findings.into_iter().map(|row| (row.id, row)).collect(),
-            units,
+            named: named.into_iter().map(|named| (named.ticket_id, named)).collect(),
+            units: UnitNames::load(read, co_units.values().flatten().copied())?,
             co_units,
             assets: assets.into_iter().map(|row| (row.id, row)).collect(),
             finding_assets,
@@ -321,29 +314,28 @@ impl Context {
             .collect()
     }
 
-    fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> TicketOut {
+    fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> Option<TicketOut> {
         let co_units = self.co_units.get(&row.id).cloned().unwrap_or_default();
-        let finding = self.findings.get(&row.finding_id);
-        let ticket = row.ticket(co_units.clone());
+        let named = self.named.get(&row.id)?;
         let standing = standing(row.state, row.due_on, row.due_at, &read.office, read.now);
-        TicketOut {
+        let ticket = row.ticket(co_units.clone());
+        Some(TicketOut {
             id: row.id,
             reference: row.reference.clone(),
             title: row.title.clone(),
-            text: finding.map(|finding| finding.text.clone()).unwrap_or_default(),
-            notice: NoticeRef {
-                id: row.notice_id,
-                code: self.notices.get(&row.notice_id).map(|notice| notice.code.clone()).unwrap_or_default(),
+            text: named.text.clone(),
+            notice: NoticeRef { id: row.notice_id, code: named.notice_code.clone() },
+            finding: FindingRef { id: row.finding_id, code: named.finding_code.clone() },
+            unit: UnitRef {
+                id: row.unit_id,
+                code: named.unit_code.clone(),
+                name: named.unit_name.clone(),
+                name_en: named.unit_name_en.clone(),
             },
-            finding: FindingRef {
-                id: row.finding_id,
-                code: finding.map(|finding| finding.code.clone()).unwrap_or_default(),
-            },
-            unit: self.units.get(row.unit_id),
             co_units: co_units.iter().map(|unit| self.units.get(*unit)).collect(),
             handler: row.handler.clone(),
             severity: row.severity,
-            indicator: finding.and_then(|finding| finding.indicator.clone()),
+            indicator: named.indicator.clone(),
             assets: self.assets_of(row.finding_id, &ticket.units()),
             state: row.state,
             ball: standing.ball,
@@ -376,6 +368,6 @@ impl Context {
             version: row.version,
             updated_at: row.updated_at,
             allowed_actions: ticket.allowed(actor, read.now),
-        }
+        })
     }
 }
