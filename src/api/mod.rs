@@ -2,15 +2,23 @@
 //!
 //! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
 
+pub mod audit;
+pub mod calendars;
 pub mod call;
 pub mod docs;
 pub mod etag;
+pub mod feedback;
+pub mod findings;
 pub mod idempotency;
 pub mod json;
+pub mod notices;
 pub mod openapi;
+pub mod overview;
 pub mod page;
 pub mod params;
+pub mod requests;
 mod shape;
+pub mod tickets;
 pub mod units;
 
 use crate::domain::refusal::{Code, Refusal};
@@ -39,7 +47,9 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 fn resources(config: &mut ServiceConfig<'_>) {
-    config.configure(units::routes);
+    config.configure(units::routes).configure(notices::routes).configure(findings::routes);
+    config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
+    config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
 }
 
 /// No such address, or one that doesn't know the method.

@@ -21,23 +21,26 @@ const FAULTS: usize = 20;
 /// The faults by pointer.
 pub(super) fn from_json<T: DeserializeOwned>(mut body: Value) -> Result<T, Refusal> {
     let mut faults = Vec::new();
-    let mut dropped: Vec<Vec<String>> = Vec::new();
+    let mut taken_out: Vec<Vec<String>> = Vec::new();
     loop {
         let misfit = match T::deserialize(Node(&body)) {
             Ok(value) if faults.is_empty() => return Ok(value),
             Ok(_) => return Err(Refusal::invalid(faults)),
             Err(misfit) => misfit,
         };
-        let path = misfit.path();
-        // What was taken out to look further is missing now.
-        if dropped.contains(&path) {
+        let mut path = misfit.path();
+        // What was taken out to look further is missing now; that is no fault of its own.
+        if !taken_out.contains(&path) {
+            faults.push(misfit.fault(Place::Pointer(pointer(&path))));
+        }
+        // Then what holds it goes, up to the whole.
+        while !path.is_empty() && (taken_out.contains(&path) || !take_out(&mut body, &path)) {
+            path.pop();
+        }
+        if path.is_empty() || faults.len() == FAULTS {
             return Err(Refusal::invalid(faults));
         }
-        faults.push(misfit.fault(Place::Pointer(pointer(&path))));
-        if faults.len() == FAULTS || !take_out(&mut body, &path) {
-            return Err(Refusal::invalid(faults));
-        }
-        dropped.push(path);
+        taken_out.push(path);
     }
 }
 
@@ -85,7 +88,7 @@ fn take_out(body: &mut Value, path: &[String]) -> bool {
         let Some(below) = below else { return false };
         node = below;
     }
-    node.as_object_mut().is_some_and(|members| members.remove(last).is_some())
+    node.as_object_mut().is_some_and(|members| members.shift_remove(last).is_some())
 }
 
 /// The hint of a fault about an unknown name.
@@ -518,7 +521,6 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only read into")]
     struct Item {
         cause: String,
         on: NaiveDate,
@@ -566,6 +568,14 @@ mod tests {
             ]
         );
         assert_eq!(faults(r#"{"items": [{"cause": "a"}]}"#), ["/items/0/on field.required This is required."]);
+        assert_eq!(
+            faults(r#"{"items": [{"cause": 1, "on": ""}], "done": 1}"#),
+            [
+                "/items/0/cause field.type Must be text.",
+                "/items/0/on field.date Write a real date like 2021-08-27.",
+                "/done field.type Must be true or false.",
+            ]
+        );
         assert_eq!(faults(r#"{"items": {}}"#), ["/items field.type Must be a list."]);
         assert_eq!(faults(r#"{"items": [["a", "2021-08-27"]]}"#), ["/items/0 field.type Must be an object."]);
         assert_eq!(faults("[]"), [" field.type Must be an object."]);

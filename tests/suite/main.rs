@@ -3,6 +3,10 @@
 //! `cfg(test)` always holds here; it tells clippy that a helper may unwrap as a test may.
 
 #[cfg(test)]
+mod default_rules;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;
