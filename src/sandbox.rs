@@ -88,9 +88,8 @@ impl Accounts {
     /// `None` where there is no such file.
     pub fn read(folder: &Path) -> Result<Option<Self>, Refusal> {
         let path = folder.join(FILE_NAME);
-        let unreadable = |reason: String| {
-            Refusal::new(Code::FileUnreadable).with("name", path.display()).with("reason", reason)
-        };
+        let unreadable =
+            |reason: String| Refusal::new(Code::FileUnreadable).with("name", path.display()).with("reason", reason);
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|fault| unreadable(fault.to_string())),
             Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -12,5 +12,6 @@ pub mod requests;
 pub mod sign_in;
 pub mod tell;
 pub mod tickets;
+pub mod tokens;
 pub mod units;
 pub mod users;

@@ -134,13 +134,13 @@ fn standing(user: &UserRow) -> Standing {
 }
 
 fn note_failure(tx: &mut Tx<'_>, id: UserId) -> Outcome<()> {
-    let Some(user) = users::find(tx.conn, id)? else { return Ok(()) };
+    let Some(user) = users::lock(tx.conn, id)? else { return Ok(()) };
     let next = standing(&user).after_failure(tx.machine_now);
     Ok(users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?)
 }
 
 fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<SignedIn> {
-    let Some(user) = users::find(tx.conn, id)?.filter(|user| user.active) else {
+    let Some(user) = users::lock(tx.conn, id)?.filter(|user| user.active) else {
         return Err(Refusal::new(Code::SignInFailed).into());
     };
     if user.failed_sign_ins > 0 || user.locked_until.is_some() {
@@ -166,6 +166,7 @@ fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<
 pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, session: SessionId) -> Outcome<()> {
     sessions::end(tx.conn, session)?;
     if let Some(user) = actor.user_id {
+        users::lock(tx.conn, user)?;
         record(tx, actor, Stream::User(user), "user.signed_out", &json!({ "session": session }))?;
     }
     Ok(())

@@ -144,7 +144,8 @@ pub fn change(
     change: UnitChange,
 ) -> Outcome<UnitId> {
     actor.require(&[Role::Admin])?;
-    let held = units::find_any(tx.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
+    let found = units::find_by_key(tx.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
+    let held = units::lock(tx.conn, found.id)?.ok_or_else(Refusal::missing)?;
     check_version(version, held.version)?;
     let held_members: Vec<UnitId> =
         units::members(tx.conn, &[held.id])?.into_iter().map(|(_, member)| member).collect();
@@ -239,7 +240,7 @@ pub(super) fn flag(check: &mut Check, pointer: &str, held: bool, change: Patch<b
 
 fn parent(tx: &mut Tx<'_>, check: &mut Check, text: Option<&str>) -> Outcome<Option<UnitId>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-    let found = units::find_any(tx.conn, text)?;
+    let found = units::find_by_key(tx.conn, text)?;
     if found.is_none() {
         check.fault(Fault::at("/parent_id", Code::FieldReference).with("value", text));
     }
@@ -256,7 +257,7 @@ fn members(tx: &mut Tx<'_>, check: &mut Check, kind: UnitKind, texts: &[String])
     let mut found = Vec::new();
     for (at, text) in texts.iter().take(MEMBERS).enumerate() {
         let pointer = format!("/members/{at}");
-        match units::find_any(tx.conn, text.trim())? {
+        match units::find_by_key(tx.conn, text.trim())? {
             None => check.fault(Fault::at(pointer, Code::FieldReference).with("value", text)),
             Some(unit) if unit.kind == UnitKind::Group => {
                 let reason = Arg::both(format!("{text} 本身是单位组"), format!("{text} is a group itself"));

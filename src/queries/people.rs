@@ -35,6 +35,12 @@ impl Credential {
         fits.then(|| Self::Token(hash_secret(secret)))
     }
 
+    /// A session's secret that was made a moment ago.
+    #[must_use]
+    pub fn fresh(secret: &str) -> Self {
+        Self::Session(hash_secret(secret))
+    }
+
     /// A session cookie's value: 43 characters.
     #[must_use]
     pub fn session(secret: &str) -> Option<Self> {

@@ -159,17 +159,17 @@ pub fn password() -> Result<String, StoreError> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|fault| StoreError::Unavailable(format!("no random bytes: {fault}")))?;
-    let letters: Vec<char> = bytes
-        .iter()
-        .filter_map(|byte| LETTERS.get(usize::from(byte % 32)))
-        .map(|letter| char::from(*letter))
-        .collect();
+    let letters: Vec<char> =
+        bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 32))).map(|letter| char::from(*letter)).collect();
     let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
     Ok(groups.join("-"))
 }
 
 /// Gives everybody a password and a token.
-pub fn open_accounts(passwords: Passwords, people: Vec<Person>) -> Outcome<impl FnOnce(&mut Tx<'_>) -> Outcome<Vec<Account>>> {
+pub fn open_accounts(
+    passwords: Passwords,
+    people: Vec<Person>,
+) -> Outcome<impl FnOnce(&mut Tx<'_>) -> Outcome<Vec<Account>>> {
     let drawn = passwords.wait()?;
     Ok(move |tx: &mut Tx<'_>| {
         let actor = Actor::system("demo");

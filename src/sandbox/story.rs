@@ -199,7 +199,8 @@ pub fn publish(tx: &mut Tx<'_>, edition: &Edition, issuer: &str) -> Outcome<BTre
     let codes: HashMap<_, _> = units::by_ids(tx.conn, &ids)?.into_iter().map(|unit| (unit.id, unit.code)).collect();
     let prefix = format!("{}-", edition.code);
     let end = |reference: &str| reference.strip_prefix(&prefix).unwrap_or(reference).to_owned();
-    let lead = |ticket: &crate::domain::ticket::Ticket| Some((end(&ticket.reference), codes.get(&ticket.unit_id)?.clone()));
+    let lead =
+        |ticket: &crate::domain::ticket::Ticket| Some((end(&ticket.reference), codes.get(&ticket.unit_id)?.clone()));
     Ok(issued.tickets.iter().filter_map(lead).collect())
 }
 
@@ -218,7 +219,8 @@ fn moments(story: &Story, editions: &[Edition], office: &Office, now: Instant) -
             all.push((at_local(office.zone, day, step.time), Moment::Step(index, step.clone())));
         }
     }
-    let first = days.into_iter().min().ok_or_else(|| StoreError::Unsupported("the demo's story is empty".to_owned()))?;
+    let first =
+        days.into_iter().min().ok_or_else(|| StoreError::Unsupported("the demo's story is empty".to_owned()))?;
     for day in first.iter_days().take_while(|day| *day <= today).filter(|day| office.calendar.is_working(*day)) {
         all.extend(LOOKS.iter().map(|time| (at(office, day, *time), Moment::Look)));
     }
@@ -233,11 +235,9 @@ fn moments(story: &Story, editions: &[Edition], office: &Office, now: Instant) -
 async fn one_step(past: &World, code: &str, played: &mut Played, step: Step, lang: Lang) -> Outcome<()> {
     let mut shares: Vec<(String, Vec<String>)> = Vec::new();
     for ticket in &step.tickets {
-        let lead = played
-            .leads
-            .get(ticket)
-            .cloned()
-            .ok_or_else(|| StoreError::Unsupported(format!("the demo's story names {code}-{ticket}, which is no ticket")))?;
+        let lead = played.leads.get(ticket).cloned().ok_or_else(|| {
+            StoreError::Unsupported(format!("the demo's story names {code}-{ticket}, which is no ticket"))
+        })?;
         let same = shares.iter_mut().find(|(unit, _)| step.act == Deed::Feedback && *unit == lead);
         match same {
             Some((_, tickets)) => tickets.push(ticket.clone()),
@@ -315,7 +315,8 @@ impl Share {
                 return Ok(Some(requests::ask_extension(tx, by, ticket, None, &asked)?.id));
             }
             Deed::DecideExtension => {
-                let id = self.asked.ok_or_else(|| StoreError::Unsupported(format!("nothing was asked for {ticket}")))?;
+                let id =
+                    self.asked.ok_or_else(|| StoreError::Unsupported(format!("nothing was asked for {ticket}")))?;
                 requests::decide_extension(tx, by, id, None, (true, due_on, &reason))?;
             }
             Deed::Object => {
@@ -364,10 +365,9 @@ impl Share {
         let (code, number) = (&self.notice, self.letter);
         let answers = match &step.answers {
             None => Vec::new(),
-            Some(text) => asked(tx, code, by)?
-                .into_iter()
-                .map(|code| NewAnswer { code, text: self.words(text) })
-                .collect(),
+            Some(text) => {
+                asked(tx, code, by)?.into_iter().map(|code| NewAnswer { code, text: self.words(text) }).collect()
+            }
         };
         Ok(NewFeedback {
             notice: code.clone(),
@@ -396,7 +396,11 @@ fn asked(tx: &mut Tx<'_>, notice: &str, by: &Actor) -> Outcome<Vec<String>> {
         .map(|(requirement, _)| requirement)
         .collect();
     let all = notices::requirements_of(tx.conn, row.id)?;
-    Ok(all.into_iter().filter(|requirement| ids.contains(&requirement.id)).map(|requirement| requirement.code).collect())
+    Ok(all
+        .into_iter()
+        .filter(|requirement| ids.contains(&requirement.id))
+        .map(|requirement| requirement.code)
+        .collect())
 }
 
 /// `n` working days after a date, or before it.
