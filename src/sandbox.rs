@@ -12,7 +12,7 @@ use crate::domain::actor::Actor;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
-use crate::mail::Courier;
+use crate::mail::Sender;
 use crate::store::{StoreError, sandbox};
 use crate::transaction::{Outcome, World};
 use people::{Passwords, Person, everybody, open_accounts, settle_in};
@@ -32,14 +32,9 @@ pub struct Accounts {
     pub users: Vec<Account>,
 }
 
-/// Fills a new sandbox and opens everybody's account. With `at` only the source notice exists, issued at that moment, at
+/// Fills a new sandbox and opens everybody's account; `sender` delivers what its past brings. With `at` only the source notice exists, issued at that moment, at
 /// which the clock stands from then on; without, it is due in five working days and has a past.
-pub async fn fill(
-    world: &mut World,
-    courier: impl Fn(World) -> Courier,
-    at: Option<Instant>,
-    lang: Lang,
-) -> Outcome<Vec<Account>> {
+pub async fn fill(world: &mut World, sender: Sender, at: Option<Instant>, lang: Lang) -> Outcome<Vec<Account>> {
     let people = everybody(lang)?;
     let passwords = Passwords::draw(people.len());
     match at {
@@ -55,7 +50,7 @@ pub async fn fill(
                 })
                 .await?;
         }
-        None => story::play(world, courier, &people, lang).await?,
+        None => story::play(world, sender, &people, lang).await?,
     }
     accounts(world, passwords, people).await
 }

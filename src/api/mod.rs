@@ -21,7 +21,6 @@ pub mod params;
 pub mod requests;
 pub mod session;
 mod shape;
-mod shape;
 pub mod tickets;
 pub mod tokens;
 pub mod units;

@@ -15,7 +15,7 @@ use crate::domain::office::Office;
 use crate::domain::ticket::{Command, Milestone};
 use crate::domain::vocabulary::WorkResult;
 use crate::domain::words::Lang;
-use crate::mail::Courier;
+use crate::mail::{Courier, Sender};
 use crate::reminders;
 use crate::store::{StoreError, notices, units};
 use crate::transaction::{Outcome, Tx, World};
@@ -137,7 +137,7 @@ struct Played {
 }
 
 /// Registers everybody and plays the story up to now.
-pub async fn play(world: &World, courier: impl Fn(World) -> Courier, people: &[Person], lang: Lang) -> Outcome<()> {
+pub async fn play(world: &World, sender: Sender, people: &[Person], lang: Lang) -> Outcome<()> {
     let story: Story =
         toml::from_str(STORY).map_err(|fault| StoreError::Unsupported(format!("the demo's story: {fault}")))?;
     let office = world.read(|read| Ok(Arc::clone(&read.office))).await?;
@@ -151,7 +151,7 @@ pub async fn play(world: &World, courier: impl Fn(World) -> Courier, people: &[P
     let Some((first, _)) = moments.first() else { return Ok(()) };
     let mut past = world.clone();
     past.clock = Clock::fixed(at(&office, office.today(*first), REGISTERED));
-    let mut courier = courier(past.clone());
+    let mut courier = Courier::new(past.clone(), sender);
     let everybody = people.to_vec();
     past.write(move |tx| settle_in(tx, &Actor::system("demo"), &everybody, lang)).await?;
 
@@ -317,7 +317,7 @@ impl Share {
             Deed::DecideExtension => {
                 let id =
                     self.asked.ok_or_else(|| StoreError::Unsupported(format!("nothing was asked for {ticket}")))?;
-                requests::decide_extension(tx, by, id, None, (true, due_on, &reason))?;
+                requests::decide_extension(tx, by, &id.to_string(), None, (true, due_on, &reason))?;
             }
             Deed::Object => {
                 let proposed = step.unit.as_deref().unwrap_or_default();
