@@ -49,6 +49,14 @@ pub fn find_by_code(conn: &mut Conn, code: &str) -> StoreResult<Option<UnitRow>>
     Ok(units::table.filter(units::code.eq(code)).select(UnitRow::as_select()).first(conn).optional()?)
 }
 
+/// By id or code.
+pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<UnitRow>> {
+    match key.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_code(conn, key),
+    }
+}
+
 /// By codes or ids, in any order; what isn't there is left out.
 pub fn by_keys(conn: &mut Conn, keys: &[String]) -> StoreResult<Vec<UnitRow>> {
     let ids: Vec<UnitId> = keys.iter().filter_map(|key| key.parse().ok()).collect();
