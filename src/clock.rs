@@ -87,6 +87,12 @@ impl Clock {
         }
     }
 
+    /// Does it follow the system for good?
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        matches!(&*self.0, Source::System)
+    }
+
     /// Where the office's time stands still; `None` while it follows the system.
     #[must_use]
     pub fn stands_at(&self) -> Option<Instant> {

@@ -11,11 +11,13 @@
 
 pub mod actions;
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod files;
 pub mod http;
+pub mod installation;
 pub mod mail;
 pub mod queries;
 pub mod reminders;

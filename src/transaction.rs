@@ -6,7 +6,7 @@ use crate::domain::instant::Instant;
 use crate::domain::office::Office;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
-use crate::store::{Conn, Db, StoreError, reference};
+use crate::store::{Conn, Db, StoreError, reference, savepoint};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -80,6 +80,15 @@ pub struct Read<'a> {
     pub rules: Arc<[Rule]>,
 }
 
+/// An answer on its way out of a savepoint that is not kept.
+struct Rehearsed<T>(Outcome<T>);
+
+impl<T> From<StoreError> for Rehearsed<T> {
+    fn from(error: StoreError) -> Self {
+        Self(Err(error.into()))
+    }
+}
+
 impl Tx<'_> {
     /// A new id, in the order of creation.
     pub fn id<T: From<Uuid>>(&self) -> T {
@@ -94,6 +103,19 @@ impl Tx<'_> {
             machine_now: self.machine_now,
             office: Arc::clone(&self.office),
             rules: Arc::clone(&self.rules),
+        }
+    }
+
+    /// Does `f`, keeps its answer and takes its changes back: what a dry run tells is what a run would do.
+    pub fn rehearse<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
+        let (now, machine_now, ids) = (self.now, self.machine_now, self.ids);
+        let (office, rules) = (Arc::clone(&self.office), Arc::clone(&self.rules));
+        let taken_back: Result<std::convert::Infallible, Rehearsed<T>> = savepoint(self.conn, move |conn| {
+            Err(Rehearsed(f(&mut Tx { conn, now, machine_now, office, rules, has_mail: false, ids })))
+        });
+        match taken_back {
+            Ok(never) => match never {},
+            Err(Rehearsed(answer)) => answer,
         }
     }
 

@@ -4,6 +4,7 @@ pub mod attachments;
 pub mod feedback;
 pub mod findings;
 pub mod idempotency;
+pub mod imports;
 pub mod issue;
 pub mod notices;
 pub mod record;

@@ -86,7 +86,7 @@ pub fn object(
 pub fn decide_extension(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    id: EventId,
+    id: &str,
     version: Option<i64>,
     (approve, to, reason): (bool, Option<NaiveDate>, &str),
 ) -> Outcome<TicketId> {
@@ -109,7 +109,7 @@ pub fn decide_extension(
 pub fn decide_objection(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    id: EventId,
+    id: &str,
     version: Option<i64>,
     (uphold, unit, reason): (bool, Option<&str>, &str),
 ) -> Outcome<TicketId> {
@@ -139,7 +139,8 @@ struct Request {
     payload: Value,
 }
 
-fn request(tx: &mut Tx<'_>, id: EventId, act: &'static str) -> Outcome<Request> {
+fn request(tx: &mut Tx<'_>, id: &str, act: &'static str) -> Outcome<Request> {
+    let id: EventId = id.parse().map_err(|_not_an_id| Refusal::missing())?;
     let event = events::get(tx.conn, id)?.filter(|event| event.act == act).ok_or_else(Refusal::missing)?;
     let ticket = event.stream.strip_prefix("ticket:").and_then(|id| id.parse().ok());
     let payload = event.payload.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);

@@ -11,18 +11,29 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, Facts};
 use crate::domain::ticket::{Act, Change, Command, Ticket, apply, permit};
-use crate::domain::vocabulary::UnitKind;
+use crate::domain::vocabulary::{LookBackOutcome, UnitKind};
 use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
 use crate::store::{attachments as files, events, feedback, tickets, units};
+use crate::text_enum;
 use crate::transaction::{Outcome, Tx};
 use chrono::NaiveDate;
+use serde_json::json;
 
-/// What a coordinator decides about feedback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    Accept,
-    Return,
+text_enum! {
+    /// What a coordinator decides about feedback.
+    Decision { Accept = "accept", Return = "return" }
+}
+
+/// What a look-back found, as it comes in.
+#[derive(Debug, Clone)]
+pub struct LookBack {
+    pub outcome: LookBackOutcome,
+    pub method: String,
+    pub note: String,
+    pub evidence: Vec<AttachmentId>,
+    /// Of a fail: due date of the rework.
+    pub due_on: Option<NaiveDate>,
 }
 
 /// A line of progress as it comes in.
@@ -134,7 +145,48 @@ pub fn review(
     Ok(ticket)
 }
 
-/// An act that needs nothing but the ticket and words: cancel, carry, reopen, urge, comment, look back, move the date.
+/// The re-check after acceptance: strikes the ticket off, or returns it.
+pub fn look_back(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    key: &str,
+    version: Option<i64>,
+    found: &LookBack,
+) -> Outcome<TicketId> {
+    let wanted = match found.outcome {
+        LookBackOutcome::Pass => Act::PassLookBack,
+        LookBackOutcome::Fail => Act::FailLookBack,
+    };
+    let held = open(tx, actor, key, version, wanted)?;
+    let mut check = Check::new();
+    let method = check.line("/method", &found.method, LINE);
+    let note = check.text("/note", &found.note, TEXT);
+    let command = match (found.outcome, found.due_on) {
+        (LookBackOutcome::Pass, None) => {
+            let on = tx.office.today(tx.now);
+            Some(Command::PassLookBack { method, note, on })
+        }
+        (LookBackOutcome::Pass, Some(_)) => {
+            let why = Arg::both("只有不合格才有新的期限", "Only a fail has a new due date");
+            check.fault(Fault::at("/due_on", Code::FieldNotAllowed).with("reason", why));
+            None
+        }
+        (LookBackOutcome::Fail, Some(due_on)) => Some(Command::FailLookBack { method, note, due_on }),
+        (LookBackOutcome::Fail, None) => {
+            check.fault(Fault::at("/due_on", Code::FieldRequired));
+            None
+        }
+    };
+    let command = check.done(command)?;
+    attachments::check_own(tx, actor, &found.evidence, "/evidence")?;
+    files::link(tx.conn, &found.evidence, Owner::Ticket(held.row.id))?;
+    match command {
+        Some(command) => act_with_files(tx, actor, &held, command, &found.evidence),
+        None => Err(Refusal::missing().into()),
+    }
+}
+
+/// An act that needs nothing but the ticket and words: cancel, carry, reopen, urge, comment, move the date.
 pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, command: Command) -> Outcome<TicketId> {
     let held = open(tx, actor, key, version, command.act())?;
     let command = checked(command)?;
@@ -145,16 +197,6 @@ pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, 
 fn checked(command: Command) -> Result<Command, Refusal> {
     let mut check = Check::new();
     let command = match command {
-        Command::PassLookBack { method, note, on } => Command::PassLookBack {
-            method: check.line("/method", &method, LINE),
-            note: check.text("/note", &note, TEXT),
-            on,
-        },
-        Command::FailLookBack { method, note, due_on } => Command::FailLookBack {
-            method: check.line("/method", &method, LINE),
-            note: check.text("/note", &note, TEXT),
-            due_on,
-        },
         Command::Carry { reason, mut milestones } => {
             check.at_most("/milestones", milestones.len(), 50);
             for (index, milestone) in milestones.iter_mut().enumerate() {
@@ -174,6 +216,8 @@ fn checked(command: Command) -> Result<Command, Refusal> {
         | Command::Reassign { .. }
         | Command::AskExtension { .. }
         | Command::DecideExtension { .. }
+        | Command::PassLookBack { .. }
+        | Command::FailLookBack { .. }
         | Command::Acknowledge { .. }
         | Command::Progress { .. }
         | Command::Feedback(_)
@@ -239,7 +283,21 @@ pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
 
 /// Decides, saves, records and tells.
 pub(super) fn act(tx: &mut Tx<'_>, actor: &Actor, held: &Held, command: Command) -> Outcome<TicketId> {
-    let change = apply(&held.ticket, actor, command, &tx.office, tx.now)?;
+    act_with_files(tx, actor, held, command, &[])
+}
+
+/// `act`, with files that the timeline's line names.
+fn act_with_files(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    held: &Held,
+    command: Command,
+    named: &[AttachmentId],
+) -> Outcome<TicketId> {
+    let mut change = apply(&held.ticket, actor, command, &tx.office, tx.now)?;
+    if let Some(payload) = change.payload.as_object_mut().filter(|_| !named.is_empty()) {
+        payload.insert("attachment_ids".to_owned(), json!(named));
+    }
     save(tx, &held.row, &change)?;
     let ticket = &change.ticket;
     let former_unit = (ticket.unit_id != held.ticket.unit_id).then_some(held.ticket.unit_id);
@@ -256,7 +314,7 @@ pub(super) fn act(tx: &mut Tx<'_>, actor: &Actor, held: &Held, command: Command)
 fn save(tx: &mut Tx<'_>, row: &TicketRow, change: &Change) -> Outcome<()> {
     let next = next_reminder(tx, &change.ticket);
     let changed = row.changed(&change.ticket, next, tx.now);
-    Ok(must_be_saved(tickets::save(tx.conn, &changed, row.version)?, row.version)?)
+    Ok(must_be_saved(tickets::save(tx.conn, row, &changed)?, row.version)?)
 }
 
 /// When the planner has to look at this ticket next.

@@ -10,8 +10,11 @@ use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// The largest JSON body.
@@ -31,6 +34,46 @@ impl<T> Body<T> {
     #[must_use]
     pub fn peek(&self) -> Option<&T> {
         self.fits.as_ref().ok()
+    }
+}
+
+/// A body that is a list: alone, or as `rows` or `items` of an object, as it is answered.
+#[derive(Debug)]
+pub struct Rows<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(RowsVisitor(PhantomData))
+    }
+}
+
+struct RowsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for RowsVisitor<T> {
+    type Value = Rows<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Rows<T>, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(row) = items.next_element()? {
+            rows.push(row);
+        }
+        Ok(Rows(rows))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Rows<T>, A::Error> {
+        const KNOWN: &[&str] = &["rows", "items"];
+        let mut rows = None;
+        while let Some(name) = members.next_key::<String>()? {
+            if !KNOWN.contains(&name.as_str()) {
+                return Err(Error::unknown_field(&name, KNOWN));
+            }
+            rows = Some(members.next_value()?);
+        }
+        rows.map(Rows).ok_or_else(|| Error::missing_field("rows"))
     }
 }
 

@@ -3,17 +3,25 @@
 //! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
 
 pub mod attachments;
+pub mod audit;
+pub mod calendars;
 pub mod call;
 pub mod docs;
 pub mod etag;
+pub mod feedback;
+pub mod findings;
 pub mod idempotency;
 pub mod json;
 pub mod me;
+pub mod notices;
 pub mod openapi;
+pub mod overview;
 pub mod page;
 pub mod params;
+pub mod requests;
 pub mod session;
 mod shape;
+pub mod tickets;
 pub mod tokens;
 pub mod units;
 pub mod users;
@@ -44,13 +52,11 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 fn resources(config: &mut ServiceConfig<'_>) {
-    config
-        .configure(session::routes)
-        .configure(me::routes)
-        .configure(tokens::routes)
-        .configure(users::routes)
-        .configure(units::routes)
-        .configure(attachments::routes);
+    config.configure(session::routes).configure(me::routes).configure(tokens::routes).configure(users::routes);
+    config.configure(units::routes).configure(notices::routes).configure(findings::routes);
+    config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
+    config.configure(attachments::routes);
+    config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
 }
 
 /// No such address, or one that doesn't know the method.

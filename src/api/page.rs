@@ -59,6 +59,14 @@ impl Page {
 }
 
 impl Reply {
+    /// A list that is always given whole.
+    ///
+    /// # Errors
+    /// When a row can't be written as JSON.
+    pub fn whole<T: Serialize>(items: Vec<T>) -> Outcome<Self> {
+        Self::json(&ListOut { items, next: None, total: None })
+    }
+
     /// A page of a list.
     ///
     /// # Errors

@@ -60,6 +60,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for List<T> {
     }
 }
 
+/// The filter of a list that has none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoFilter {}
+
 /// The parameters of every list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default)]

@@ -22,6 +22,17 @@ pub struct Problem {
     pub reason: String,
 }
 
+/// One setting as it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `office.time_zone`
+    pub key: String,
+    /// As TOML writes it; a secret that is set is masked.
+    pub value: String,
+    /// Where it was given; `None` for a default.
+    pub place: Option<String>,
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
@@ -139,6 +150,21 @@ impl Layers {
         for (key, value) in overrides {
             self.give_text(key, value, format!("flag for {key}"));
         }
+    }
+
+    /// All settings in the order of their names.
+    pub(super) fn list(&self) -> Vec<Setting> {
+        let sections = self.defaults.iter().filter_map(|(section, values)| Some((section, values.as_table()?)));
+        let keys = sections.flat_map(|(section, values)| {
+            values.iter().map(move |(name, default)| (format!("{section}.{name}"), default))
+        });
+        keys.map(|(key, default)| {
+            let (value, place) = self.given.get(&key).map_or((default, None), |(value, place)| (value, Some(place)));
+            let masked = SECRETS.contains(&key.as_str()) && value.as_str().is_some_and(|text| !text.is_empty());
+            let value = if masked { "\"…\"".to_owned() } else { value.to_string() };
+            Setting { key, value, place: place.cloned() }
+        })
+        .collect()
     }
 
     /// The settings, or everything that is wrong with them. `across` looks at values together.

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use layers::{ConfigFault, Problem, environment};
+pub use layers::{ConfigFault, Problem, Setting, environment};
 pub use values::{LogFormat, Secret, Transport};
 
 /// The defaults, commented: what `rectify config` may print for people.
@@ -167,6 +167,20 @@ impl Config {
             config.database.url = Secret::new(format!("sqlite:{}", data_dir.join("rectify.db").display()));
         }
         Ok(config)
+    }
+
+    /// Every setting as it holds, with where it was given; secrets are masked.
+    pub fn effective(
+        data_dir: &Path,
+        env: impl Iterator<Item = (String, String)>,
+        overrides: &[(&str, String)],
+    ) -> Result<Vec<Setting>, ConfigFault> {
+        let mut layers = layers::Layers::defaults()?;
+        layers.file(&data_dir.join(FILE_NAME));
+        layers.environment(env);
+        layers.flags(overrides);
+        let settings = layers.list();
+        layers.settle(Self::across).map(|_| settings)
     }
 
     /// The compiled-in defaults, for tests.

@@ -44,7 +44,7 @@ fn every_default_stands_under_a_comment() {
 #[test]
 fn flags_beat_the_environment_beats_the_file_beats_the_defaults() {
     let file = "[office]\nyellow_days = 4\nreview_days = 5\nlook_back_days = 6\n";
-    let env = [("RECTIFY_OFFICE__REVIEW_DAYS", "7"), ("RECTIFY_OFFICE__LOOK_BACK_DAYS", "8"), ("HOME", "/root")];
+    let env = [("RECTIFY_OFFICE__REVIEW_DAYS", "7"), ("RECTIFY_OFFICE__LOOK_BACK_DAYS", "8"), ("HOME", "/somewhere")];
     let office = load(file, &env, &[("office.look_back_days", "9")]).unwrap().office;
     assert_eq!((office.yellow_days, office.review_days, office.look_back_days), (4, 7, 9));
 }

@@ -124,11 +124,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_taken_is_taken_by_the_mail_library_too_and_is_taken_again(
+        fn what_is_taken_once_is_taken_again_as_it_is(
             text in "[-a-zA-Z0-9.!+_'@]{0,40}@[-a-zA-Z0-9.]{1,40}"
         ) {
             if let Ok(address) = parse_address(&text) {
-                prop_assert!(address.parse::<lettre::Address>().is_ok(), "{address}");
                 prop_assert_eq!(parse_address(&address), Ok(address.clone()));
             }
         }

@@ -34,6 +34,16 @@ impl<T> Patch<T> {
         self.over(Some(held)).unwrap_or_default()
     }
 
+    /// `None` where nothing was said, `Some(None)` for "no value".
+    #[must_use]
+    pub fn given(self) -> Option<Option<T>> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(None),
+            Self::Set(value) => Some(Some(value)),
+        }
+    }
+
     #[must_use]
     pub fn is_given(&self) -> bool {
         !matches!(self, Self::Keep)

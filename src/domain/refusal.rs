@@ -209,8 +209,25 @@ catalogue! {
         "现有：{known}。", "There is: {known}.";
     SandboxOnly = "sandbox.only" Missing: "只有沙箱才有时钟控制", "Only a sandbox has a clock to set";
         "请用 rectify demo 建立沙箱。", "Make a sandbox with `rectify demo`.";
+    SandboxNot = "sandbox.not_one" Conflict: "这不是沙箱", "This is no sandbox";
+        "{place} 中是正式数据，演示不会触碰它。请另选目录：rectify demo --data 目录。", "{place} holds real data, which a demo never touches. Choose another directory: rectify demo --data DIR.";
+    SandboxUnfinished = "sandbox.unfinished" Conflict: "沙箱没有建完", "The sandbox was never finished";
+        "上次建立 {place} 时中断。请删除该数据库后重试，其中没有您的数据。", "Making {place} was interrupted. Drop that database and try again; nothing of yours is in it.";
     SandboxClockBackwards = "sandbox.clock_backwards" Conflict: "沙箱时钟不能倒拨", "The sandbox clock can't go back";
         "现为 {now}，请给出不早于它的时刻。", "It is {now}; give an instant that is not earlier.";
+
+    InstallationMissing = "installation.missing" Missing: "这里没有安装", "There is no installation here";
+        "{place} 中没有数据库。请用 --data 指明目录；新装请先运行 rectify serve。", "{place} holds no database. Say where it is with --data; a new one begins with `rectify serve`.";
+    InstallationInUse = "installation.in_use" Conflict: "已有服务在使用此目录", "Another server uses this directory";
+        "{place} 已被进程 {process} 占用。请先停止它，或用 --data 另选目录；多台服务器请改用 PostgreSQL。", "Process {process} holds {place}. Stop it first, or choose another directory with --data; for several servers use PostgreSQL.";
+    InstallationFolder = "installation.folder" Unavailable: "数据目录不可用", "The data directory can't be used";
+        "{place}：{reason}。请检查路径和权限，或用 --data 另选目录。", "{place}: {reason}. Check path and permissions, or choose another directory with --data.";
+    ListenRefused = "server.listen" Unavailable: "无法监听该地址", "This address can't be listened on";
+        "{address}：{reason}。请停止占用它的程序，或换一个：--listen 127.0.0.1:8081。", "{address}: {reason}. Stop whatever uses it, or choose another: --listen 127.0.0.1:8081.";
+    FileUnreadable = "file.unreadable" Unavailable: "无法读取文件", "The file can't be read";
+        "{name}：{reason}。", "{name}: {reason}.";
+    FileUnwritable = "file.unwritable" Unavailable: "无法写入文件", "The file can't be written";
+        "{name}：{reason}。", "{name}: {reason}.";
 
     FieldRequired = "field.required" Field: "必填", "required";
         "请填写此项。", "This is required.";

@@ -164,6 +164,11 @@ impl Pending {
 }
 
 text_enum! {
+    /// What a look-back found.
+    LookBackOutcome { Pass = "pass", Fail = "fail" }
+}
+
+text_enum! {
     /// A unit's part in a ticket: the lead answers for all, co-units contribute.
     Part { Lead = "lead", Co = "co" }
 }

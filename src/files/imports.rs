@@ -1,13 +1,14 @@
 //! The files an office imports: their columns, and one checked row type each. Codes of other rows are only
 //! spelled here; whether they exist is for the action that saves them, which finds the line in `row`.
 
-use crate::domain::refusal::{Arg, Code, Fault, Refusal};
+use crate::domain::refusal::{Arg, Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::{AssetKind, Role, Severity, UnitKind};
 use crate::domain::words::Lang;
 use crate::files::cells::{Words, YES_NO, bad, count, date, one_line, paragraphs};
 use crate::files::csv;
 use crate::files::table::{Column, Layout, MAX_CELL, Row, Table};
 use chrono::NaiveDate;
+use std::ops::Deref;
 
 pub const UNITS: Layout = Layout(&[
     Column::required("code", &["单位代码", "代码"]),
@@ -120,6 +121,37 @@ pub const PLATFORMS: Words<&'static str> = Words(&[
     ("other", &["other", "其他", "其它"]),
 ]);
 
+/// A file's checked rows under the header its author wrote. A column that isn't there says nothing, an empty cell says
+/// "none": `has` tells them apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet<T> {
+    pub rows: Vec<T>,
+    /// Each known column, by the name code asks for it, and as the file's header spells it.
+    headers: Vec<(&'static str, String)>,
+}
+
+impl<T> Sheet<T> {
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.headers.iter().any(|(name, _)| *name == column)
+    }
+
+    /// Where a cell sits, in the words of the file's own header.
+    #[must_use]
+    pub fn place(&self, row: u64, column: &str) -> Place {
+        let written = self.headers.iter().find(|(name, _)| *name == column).map(|(_, written)| written.as_str());
+        Place::Cell { row, column: written.unwrap_or(column).to_owned() }
+    }
+}
+
+impl<T> Deref for Sheet<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.rows
+    }
+}
+
 /// A unit. Groups have members and no parent; others have no members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitRow {
@@ -202,33 +234,35 @@ pub struct AssetRow {
     pub finding_codes: Vec<String>,
 }
 
-pub fn parse_units(bytes: &[u8]) -> Result<Vec<UnitRow>, Refusal> {
+pub fn parse_units(bytes: &[u8]) -> Result<Sheet<UnitRow>, Refusal> {
     parse(bytes, &UNITS, unit)
 }
 
-pub fn parse_users(bytes: &[u8]) -> Result<Vec<UserRow>, Refusal> {
+pub fn parse_users(bytes: &[u8]) -> Result<Sheet<UserRow>, Refusal> {
     parse(bytes, &USERS, user)
 }
 
-pub fn parse_findings(bytes: &[u8]) -> Result<Vec<FindingRow>, Refusal> {
+pub fn parse_findings(bytes: &[u8]) -> Result<Sheet<FindingRow>, Refusal> {
     parse(bytes, &FINDINGS, finding)
 }
 
-pub fn parse_coverage(bytes: &[u8]) -> Result<Vec<CoverageRow>, Refusal> {
+pub fn parse_coverage(bytes: &[u8]) -> Result<Sheet<CoverageRow>, Refusal> {
     parse(bytes, &COVERAGE, coverage)
 }
 
-pub fn parse_requirements(bytes: &[u8]) -> Result<Vec<RequirementRow>, Refusal> {
+pub fn parse_requirements(bytes: &[u8]) -> Result<Sheet<RequirementRow>, Refusal> {
     parse(bytes, &REQUIREMENTS, requirement)
 }
 
-pub fn parse_assets(bytes: &[u8]) -> Result<Vec<AssetRow>, Refusal> {
+pub fn parse_assets(bytes: &[u8]) -> Result<Sheet<AssetRow>, Refusal> {
     parse(bytes, &ASSETS, asset)
 }
 
-fn parse<T>(bytes: &[u8], layout: &Layout, read: impl FnMut(&mut Row<'_>) -> Option<T>) -> Result<Vec<T>, Refusal> {
+fn parse<T>(bytes: &[u8], layout: &Layout, read: impl FnMut(&mut Row<'_>) -> Option<T>) -> Result<Sheet<T>, Refusal> {
     let text = csv::decode(bytes)?;
-    Table::read(&text, layout).and_then(|table| table.check(read)).map_err(Refusal::invalid)
+    let table = Table::read(&text, layout).map_err(Refusal::invalid)?;
+    let rows = table.check(read).map_err(Refusal::invalid)?;
+    Ok(Sheet { rows, headers: table.headers() })
 }
 
 fn unit(row: &mut Row<'_>) -> Option<UnitRow> {
@@ -430,7 +464,6 @@ pub fn email(cell: &str) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::refusal::Place;
     use std::collections::HashSet;
     use std::fmt::Debug;
     use std::path::Path;

@@ -211,6 +211,13 @@ impl Table {
         Ok(record)
     }
 
+    /// The layout's columns that the file has, each with its header as the user wrote it.
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let written = |index: usize| self.header.get(index).cloned().unwrap_or_default();
+        self.places.iter().map(|(name, index)| (*name, written(*index))).collect()
+    }
+
     /// Every row through `read`, which answers nothing where it has met a fault. All faults of all rows in
     /// the order of their lines, at most [`MAX_FAULTS`] of them and a count of the rest; or every row.
     pub fn check<T>(&self, mut read: impl FnMut(&mut Row<'_>) -> Option<T>) -> Result<Vec<T>, Vec<Fault>> {

@@ -298,6 +298,15 @@ mod tests {
             prop_assert_eq!(mail.subject().unwrap_or_default().trim(), subject.trim());
             prop_assert_eq!(mail.to().and_then(|to| to.first()).and_then(|to| to.address()), Some("zhang.wei@example.gov.cn"));
         }
+
+        #[test]
+        fn every_address_that_the_office_takes_the_mail_library_takes_too(
+            text in "[-a-zA-Z0-9.!+_'@]{0,40}@[-a-zA-Z0-9.]{1,40}"
+        ) {
+            if let Ok(address) = parse_address(&text) {
+                prop_assert!(address.parse::<lettre::Address>().is_ok(), "{address}");
+            }
+        }
     }
 
     fn hostile() -> impl Strategy<Value = String> {

@@ -6,18 +6,18 @@ use crate::domain::id::{FeedbackId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::WorkResult;
-use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
-use crate::queries::tickets::{NoticeRef, distinct, unknown};
+use crate::queries::tickets::{NoticeRef, unknown};
 use crate::queries::timeline::FileOut;
 use crate::store::attachments::Owner;
 use crate::store::feedback::{FeedbackItemRow, FeedbackRow};
 use crate::store::{attachments, events, feedback, notices, tickets, units, users};
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FeedbackOut {
@@ -82,16 +82,20 @@ pub struct Receipt {
     pub chain_hash: String,
 }
 
-/// What a list of letters is narrowed to, by ids or codes.
-#[derive(Debug, Clone, Default)]
-pub struct FeedbackSearch {
+/// What a list of letters is narrowed to.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FeedbackQuery {
+    /// Id or code of a notice.
     pub notice: Option<String>,
-    pub units: Vec<String>,
+    /// Ids or codes of the units that wrote.
+    pub unit: Vec<String>,
 }
 
 /// Newest first.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &FeedbackSearch, ask: &Ask) -> Outcome<Slice<FeedbackOut>> {
-    let (notice, named) = resolved(read, search)?;
+pub fn list(read: &mut Read<'_>, actor: &Actor, query: &FeedbackQuery, ask: &Ask) -> Outcome<Slice<FeedbackOut>> {
+    let (notice, named) = resolved(read, query)?;
     let before: Option<FeedbackId> = ask.after()?;
     let rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.fetch())?;
     let total = if ask.count { Some(feedback::count(read.conn, notice, &named, &actor.scope)?) } else { None };
@@ -119,17 +123,17 @@ pub fn receipt(read: &mut Read<'_>, actor: &Actor, id: FeedbackId) -> Outcome<Re
     })
 }
 
-fn resolved(read: &mut Read<'_>, search: &FeedbackSearch) -> Outcome<(Option<NoticeId>, Vec<UnitId>)> {
+fn resolved(read: &mut Read<'_>, query: &FeedbackQuery) -> Outcome<(Option<NoticeId>, Vec<UnitId>)> {
     let mut faults = Vec::new();
     let mut notice = None;
-    if let Some(key) = &search.notice {
+    if let Some(key) = &query.notice {
         notice = notices::find_by_key(read.conn, key)?.map(|row| row.id);
         if notice.is_none() {
             faults.push(unknown("notice", key));
         }
     }
     let mut named = Vec::new();
-    for key in &search.units {
+    for key in &query.unit {
         match units::find_by_key(read.conn, key)? {
             Some(row) => named.push(row.id),
             None => faults.push(unknown("unit", key)),
@@ -146,7 +150,7 @@ fn shown(read: &mut Read<'_>, rows: Vec<FeedbackRow>) -> Outcome<Vec<FeedbackOut
         .into_iter()
         .map(|ticket| (ticket.id, (ticket.reference, ticket.title)))
         .collect();
-    let names = UnitNames::new(&units::by_ids(read.conn, &distinct(rows.iter().map(|row| row.unit_id)))?);
+    let names = UnitNames::load(read, rows.iter().map(|row| row.unit_id))?;
     let codes: HashMap<NoticeId, String> = notices::by_ids(read.conn, &distinct(rows.iter().map(|row| row.notice_id)))?
         .into_iter()
         .map(|notice| (notice.id, notice.code))

@@ -1,7 +1,8 @@
 //! The small references by which rows name other rows.
 
 use crate::domain::id::UnitId;
-use crate::store::units::UnitRow;
+use crate::store::units::{self, UnitRow};
+use crate::transaction::{Outcome, Read};
 use serde::Serialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -32,9 +33,14 @@ impl From<UnitRow> for UnitRef {
 pub struct UnitNames(HashMap<UnitId, UnitRef>);
 
 impl UnitNames {
-    #[must_use]
-    pub fn new(rows: &[UnitRow]) -> Self {
-        Self(rows.iter().map(|row| (row.id, UnitRef::from(row))).collect())
+    /// The names of these units.
+    pub fn load(read: &mut Read<'_>, ids: impl Iterator<Item = UnitId>) -> Outcome<Self> {
+        let mut names = HashMap::new();
+        for chunk in distinct(ids).chunks(1_000) {
+            let rows = units::by_ids(read.conn, chunk)?;
+            names.extend(rows.into_iter().map(|row| (row.id, UnitRef::from(row))));
+        }
+        Ok(Self(names))
     }
 
     /// A unit that was loaded; one that wasn't shows by its id alone.
@@ -43,4 +49,12 @@ impl UnitNames {
         let unknown = || UnitRef { id, code: String::new(), name: String::new(), name_en: String::new() };
         self.0.get(&id).cloned().unwrap_or_else(unknown)
     }
+}
+
+/// Each id once.
+pub(super) fn distinct<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
+    let mut ids: Vec<T> = ids.collect();
+    ids.sort();
+    ids.dedup();
+    ids
 }

@@ -6,17 +6,17 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, RequirementId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Severity};
-use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
-use crate::queries::tickets::{AssetRef, NoticeRef, distinct};
+use crate::queries::tickets::{AssetRef, NoticeRef};
 use crate::store::notices::{CoverageRow, FindingRow, NoticeRow, RequirementRow};
 use crate::store::scope::sees_notice;
-use crate::store::{assets, notices, tickets, units};
+use crate::store::{assets, notices, tickets};
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NoticeOut {
@@ -35,7 +35,7 @@ pub struct NoticeOut {
     pub issued_at: Option<Instant>,
     pub closed_at: Option<Instant>,
     /// Tickets in the reader's sight.
-    pub tickets: i64,
+    pub ticket_count: i64,
     pub version: i64,
     pub created_at: Instant,
     pub updated_at: Instant,
@@ -57,15 +57,17 @@ pub struct DeadlineOut {
 }
 
 /// What a list of notices is narrowed to.
-#[derive(Debug, Clone, Default)]
-pub struct NoticeSearch {
-    pub states: Vec<NoticeState>,
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct NoticeQuery {
+    pub state: Vec<NoticeState>,
 }
 
 /// Newest first.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &NoticeSearch, ask: &Ask) -> Outcome<Slice<NoticeOut>> {
+pub fn list(read: &mut Read<'_>, actor: &Actor, query: &NoticeQuery, ask: &Ask) -> Outcome<Slice<NoticeOut>> {
     let only = in_sight(read, actor)?;
-    let states = visible_states(actor, &search.states);
+    let states = visible_states(actor, &query.state);
     let before: Option<NoticeId> = ask.after()?;
     let rows = notices::list(read.conn, &states, only.as_deref(), before, ask.fetch())?;
     let total = if ask.count { Some(notices::count(read.conn, &states, only.as_deref())?) } else { None };
@@ -99,12 +101,11 @@ fn find(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<NoticeRow> {
 }
 
 fn shown(read: &mut Read<'_>, actor: &Actor, rows: Vec<NoticeRow>) -> Outcome<Vec<NoticeOut>> {
-    let receivers = distinct(rows.iter().filter_map(|row| row.feedback_to));
-    let names = UnitNames::new(&units::by_ids(read.conn, &receivers)?);
+    let names = UnitNames::load(read, rows.iter().filter_map(|row| row.feedback_to))?;
     let ids: Vec<NoticeId> = rows.iter().map(|row| row.id).collect();
     let counts: BTreeMap<NoticeId, i64> = tickets::by_notice(read.conn, &ids, &actor.scope)?.into_iter().collect();
     let out = rows.into_iter().map(|row| NoticeOut {
-        tickets: counts.get(&row.id).copied().unwrap_or(0),
+        ticket_count: counts.get(&row.id).copied().unwrap_or(0),
         sampling: row.sampling_from.zip(row.sampling_to).map(|(from, to)| SamplingOut { from, to }),
         deadline: row.deadline_on.map(|on| DeadlineOut {
             on,
@@ -159,6 +160,8 @@ pub struct CoverageTotal {
 pub struct Coverage {
     pub rows: Vec<CoverageOut>,
     pub totals: BTreeMap<AssetKind, CoverageTotal>,
+    /// The notice's.
+    pub version: i64,
 }
 
 /// The annexes of a notice; for the office.
@@ -167,7 +170,7 @@ pub fn coverage(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Covera
     let rows = notices::coverage_of(read.conn, notice.id)?;
     let own = |row: &CoverageRow| actor.scope.sees(&[row.unit_id]);
     let rows: Vec<CoverageRow> = rows.into_iter().filter(own).collect();
-    let names = UnitNames::new(&units::by_ids(read.conn, &distinct(rows.iter().map(|row| row.unit_id)))?);
+    let names = UnitNames::load(read, rows.iter().map(|row| row.unit_id))?;
     let mut totals: BTreeMap<AssetKind, CoverageTotal> = BTreeMap::new();
     for row in &rows {
         let total = totals.entry(row.kind).or_default();
@@ -188,7 +191,7 @@ pub fn coverage(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Covera
         prominent: row.prominent,
         printed_share: row.printed_share,
     });
-    Ok(Coverage { rows: rows.collect(), totals })
+    Ok(Coverage { rows: rows.collect(), totals, version: notice.version })
 }
 
 /// In hundredths of a percent, rounded half up, then as percent.
@@ -219,8 +222,7 @@ pub fn requirements(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Ve
     let answered = notices::answered(read.conn, notice.id)?;
     let own = |unit: &UnitId| actor.scope.sees(&[*unit]);
     let asked: Vec<(RequirementId, UnitId)> = asked.into_iter().filter(|(_, unit)| own(unit)).collect();
-    let known = units::by_ids(read.conn, &distinct(asked.iter().map(|(_, unit)| *unit)))?;
-    let names = UnitNames::new(&known);
+    let names = UnitNames::load(read, asked.iter().map(|(_, unit)| *unit))?;
     let out = rows.into_iter().map(|row: RequirementRow| {
         let mut units: Vec<UnitRef> =
             asked.iter().filter(|(id, _)| *id == row.id).map(|(_, unit)| names.get(*unit)).collect();
@@ -291,7 +293,7 @@ fn shown_findings(
     let own = |unit: UnitId| actor.scope.sees(&[unit]);
     let mut links = notices::finding_units_of(read.conn, &ids)?;
     links.retain(|(_, unit, _)| own(*unit));
-    let names = UnitNames::new(&units::by_ids(read.conn, &distinct(links.iter().map(|(_, unit, _)| *unit)))?);
+    let names = UnitNames::load(read, links.iter().map(|(_, unit, _)| *unit))?;
     let asset_links = notices::finding_assets_of(read.conn, &ids)?;
     let mut known = assets::by_ids(read.conn, &distinct(asset_links.iter().map(|(_, asset)| *asset)))?;
     known.retain(|asset| own(asset.unit_id) || asset.supervising_unit_id.is_some_and(own));

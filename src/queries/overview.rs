@@ -5,10 +5,10 @@ use crate::domain::instant::Instant;
 use crate::domain::reminder::MessageState;
 use crate::domain::vocabulary::{Ball, Light, Pending, State};
 use crate::queries::names::{UnitNames, UnitRef};
-use crate::queries::tickets::{as_of, distinct};
+use crate::queries::tickets::as_of;
 use crate::store::outbox::MessageFilter;
 use crate::store::tickets::TicketFilter;
-use crate::store::{outbox, tickets, units};
+use crate::store::{outbox, tickets};
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -141,11 +141,7 @@ fn by_state(read: &mut Read<'_>, actor: &Actor) -> Outcome<BTreeMap<State, Figur
 fn by_unit(read: &mut Read<'_>, actor: &Actor) -> Outcome<Vec<UnitFigures>> {
     let mut loads = tickets::by_unit(read.conn, &actor.scope, read.now)?;
     loads.sort_by_key(|load| (-load.overdue, load.oldest_due_on, load.unit_id));
-    let mut names = Vec::new();
-    for chunk in distinct(loads.iter().map(|load| load.unit_id)).chunks(1_000) {
-        names.extend(units::by_ids(read.conn, chunk)?);
-    }
-    let names = UnitNames::new(&names);
+    let names = UnitNames::load(read, loads.iter().map(|load| load.unit_id))?;
     let open = State::ALL.iter().filter(|state| state.is_open()).map(|state| format!("state={state}"));
     let open = open.collect::<Vec<_>>().join("&");
     let figures = loads.into_iter().map(|load| {

@@ -8,17 +8,17 @@ use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::standing::{first_green_on, standing};
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
-use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 use crate::store::assets::AssetRow;
-use crate::store::notices::{FindingRow, NoticeRow};
-use crate::store::tickets::{AsOf, TicketFilter, TicketKey, TicketRow, TicketSort};
+use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
 use crate::store::{assets, notices, tickets, units};
+use crate::text_enum;
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// One finding × one lead unit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -115,32 +115,77 @@ pub struct LastReminder {
     pub state: String,
 }
 
-/// What a list of tickets is narrowed to, as readers write it: ids, codes and references.
-#[derive(Debug, Clone, Default)]
-pub struct TicketSearch {
-    pub notices: Vec<String>,
-    pub units: Vec<String>,
-    pub leads: Vec<String>,
-    pub cos: Vec<String>,
-    /// Everything that needs no looking up.
-    pub filter: TicketFilter,
-    pub sort: TicketSort,
+text_enum! {
+    /// How a list of tickets is ordered.
+    TicketOrder {
+        DueOn = "due_on",
+        DueOnDescending = "-due_on",
+        UpdatedDescending = "-updated_at",
+        Reference = "reference",
+    }
+}
+
+impl TicketOrder {
+    const fn sort(self) -> TicketSort {
+        match self {
+            Self::DueOn => TicketSort::DueOn,
+            Self::DueOnDescending => TicketSort::DueOnDescending,
+            Self::UpdatedDescending => TicketSort::UpdatedDescending,
+            Self::Reference => TicketSort::Reference,
+        }
+    }
+}
+
+/// What a list of tickets is narrowed to. Values of one field are OR, fields AND.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TicketQuery {
+    /// Ids or codes of notices.
+    pub notice: Vec<String>,
+    /// Ids or codes of units that lead or help.
+    pub unit: Vec<String>,
+    /// Ids or codes of lead units.
+    pub lead: Vec<String>,
+    /// Ids or codes of co-units.
+    pub co: Vec<String>,
+    pub state: Vec<State>,
+    pub light: Vec<Light>,
+    /// Whose move it is.
+    pub ball: Vec<Ball>,
+    pub overdue: Option<bool>,
+    pub unacknowledged: Option<bool>,
+    /// A request that waits for a decision.
+    pub pending: Vec<Pending>,
+    /// First due date, included.
+    pub due_from: Option<NaiveDate>,
+    /// Last due date, included.
+    pub due_to: Option<NaiveDate>,
+    /// Last day of the look-back, included.
+    pub look_back_to: Option<NaiveDate>,
+    pub severity: Vec<Severity>,
+    /// Ids of assets.
+    pub asset: Vec<AssetId>,
+    /// Part of the reference, the title or the finding's text.
+    pub q: Option<String>,
+    pub sort: Option<TicketOrder>,
 }
 
 /// One page of the tickets in sight.
-pub fn list(read: &mut Read<'_>, actor: &Actor, search: &TicketSearch, ask: &Ask) -> Outcome<Slice<TicketOut>> {
-    let filter = resolved(read, search)?;
+pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) -> Outcome<Slice<TicketOut>> {
+    let filter = resolved(read, query)?;
+    let sort = query.sort.unwrap_or(TicketOrder::DueOn).sort();
     let after: Option<TicketKey> = ask.after()?;
     let as_of = as_of(read);
-    let rows = tickets::list(read.conn, &filter, &actor.scope, as_of, search.sort, after, ask.fetch())?;
+    let rows = tickets::list(read.conn, &filter, &actor.scope, as_of, sort, after, ask.fetch())?;
     let total = if ask.count { Some(tickets::count(read.conn, &filter, &actor.scope, as_of)?) } else { None };
-    let page = ask.slice(rows, total, |row| key_of(row, search.sort));
+    let page = ask.slice(rows, total, |row| key_of(row, sort));
     Ok(Slice { items: shown(read, actor, &page.items)?, next: page.next, total: page.total })
 }
 
 /// How many tickets in sight fit; the number that `list` would count.
-pub fn count(read: &mut Read<'_>, actor: &Actor, search: &TicketSearch) -> Outcome<i64> {
-    let filter = resolved(read, search)?;
+pub fn count(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<i64> {
+    let filter = resolved(read, query)?;
     let as_of = as_of(read);
     Ok(tickets::count(read.conn, &filter, &actor.scope, as_of)?)
 }
@@ -154,7 +199,7 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<TicketOut> 
 /// The rows as they are shown, with what they name, in as few queries as there are kinds of names.
 pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Vec<TicketOut>> {
     let context = Context::load(read, rows)?;
-    Ok(rows.iter().map(|row| context.show(read, actor, row)).collect())
+    Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
 }
 
 /// Why the due date is what it is, day by day.
@@ -182,24 +227,43 @@ fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
     }
 }
 
-fn resolved(read: &mut Read<'_>, search: &TicketSearch) -> Outcome<TicketFilter> {
+fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
     let mut faults = Vec::new();
-    let mut filter = search.filter.clone();
-    for key in &search.notices {
+    let mut notice_ids = Vec::with_capacity(query.notice.len());
+    for key in &query.notice {
         match notices::find_by_key(read.conn, key)? {
-            Some(row) => filter.notices.push(row.id),
+            Some(row) => notice_ids.push(row.id),
             None => faults.push(unknown("notice", key)),
         }
     }
-    let named = [("unit", &search.units), ("lead", &search.leads), ("co", &search.cos)];
-    for ((parameter, keys), ids) in named.into_iter().zip([&mut filter.units, &mut filter.leads, &mut filter.cos]) {
+    let mut unit_ids = |parameter: &str, keys: &[String]| -> Outcome<Vec<UnitId>> {
+        let mut ids = Vec::with_capacity(keys.len());
         for key in keys {
             match units::find_by_key(read.conn, key)? {
                 Some(row) => ids.push(row.id),
                 None => faults.push(unknown(parameter, key)),
             }
         }
-    }
+        Ok(ids)
+    };
+    let filter = TicketFilter {
+        notices: notice_ids,
+        units: unit_ids("unit", &query.unit)?,
+        leads: unit_ids("lead", &query.lead)?,
+        cos: unit_ids("co", &query.co)?,
+        states: query.state.clone(),
+        balls: query.ball.clone(),
+        lights: query.light.clone(),
+        overdue: query.overdue,
+        unacknowledged: query.unacknowledged,
+        pending: query.pending.clone(),
+        due_from: query.due_from,
+        due_to: query.due_to,
+        look_back_to: query.look_back_to,
+        severities: query.severity.clone(),
+        assets: query.asset.clone(),
+        text: query.q.as_ref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
+    };
     if faults.is_empty() { Ok(filter) } else { Err(Refusal::invalid(faults).into()) }
 }
 
@@ -210,8 +274,7 @@ pub(super) fn unknown(parameter: &str, value: &str) -> Fault {
 
 /// What some rows name.
 struct Context {
-    notices: HashMap<NoticeId, NoticeRow>,
-    findings: HashMap<FindingId, FindingRow>,
+    named: HashMap<TicketId, Named>,
     units: UnitNames,
     co_units: HashMap<TicketId, Vec<UnitId>>,
     finding_assets: Vec<(FindingId, AssetId)>,
@@ -220,24 +283,19 @@ struct Context {
 
 impl Context {
     fn load(read: &mut Read<'_>, rows: &[TicketRow]) -> Outcome<Self> {
-        let notice_ids = distinct(rows.iter().map(|row| row.notice_id));
-        let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
         let ids: Vec<TicketId> = rows.iter().map(|row| row.id).collect();
+        let named = tickets::named(read.conn, &ids)?;
         let mut co_units: HashMap<TicketId, Vec<_>> = HashMap::new();
         for (ticket, unit) in tickets::co_units_of(read.conn, &ids)? {
             co_units.entry(ticket).or_default().push(unit);
         }
-        let named = rows.iter().map(|row| row.unit_id).chain(co_units.values().flatten().copied());
-        let unit_ids = distinct(named);
-        let notices = notices::by_ids(read.conn, &notice_ids)?;
-        let findings = notices::findings_by_ids(read.conn, &finding_ids)?;
+        let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
         let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
         let asset_ids = distinct(finding_assets.iter().map(|(_, asset)| *asset));
-        let assets = assets::by_ids(read.conn, &asset_ids)?;
+        let assets = if asset_ids.is_empty() { Vec::new() } else { assets::by_ids(read.conn, &asset_ids)? };
         Ok(Self {
-            notices: notices.into_iter().map(|row| (row.id, row)).collect(),
-            findings: findings.into_iter().map(|row| (row.id, row)).collect(),
-            units: UnitNames::new(&units::by_ids(read.conn, &unit_ids)?),
+            named: named.into_iter().map(|named| (named.ticket_id, named)).collect(),
+            units: UnitNames::load(read, co_units.values().flatten().copied())?,
             co_units,
             assets: assets.into_iter().map(|row| (row.id, row)).collect(),
             finding_assets,
@@ -256,29 +314,28 @@ impl Context {
             .collect()
     }
 
-    fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> TicketOut {
+    fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> Option<TicketOut> {
         let co_units = self.co_units.get(&row.id).cloned().unwrap_or_default();
-        let finding = self.findings.get(&row.finding_id);
-        let ticket = row.ticket(co_units.clone());
+        let named = self.named.get(&row.id)?;
         let standing = standing(row.state, row.due_on, row.due_at, &read.office, read.now);
-        TicketOut {
+        let ticket = row.ticket(co_units.clone());
+        Some(TicketOut {
             id: row.id,
             reference: row.reference.clone(),
             title: row.title.clone(),
-            text: finding.map(|finding| finding.text.clone()).unwrap_or_default(),
-            notice: NoticeRef {
-                id: row.notice_id,
-                code: self.notices.get(&row.notice_id).map(|notice| notice.code.clone()).unwrap_or_default(),
+            text: named.text.clone(),
+            notice: NoticeRef { id: row.notice_id, code: named.notice_code.clone() },
+            finding: FindingRef { id: row.finding_id, code: named.finding_code.clone() },
+            unit: UnitRef {
+                id: row.unit_id,
+                code: named.unit_code.clone(),
+                name: named.unit_name.clone(),
+                name_en: named.unit_name_en.clone(),
             },
-            finding: FindingRef {
-                id: row.finding_id,
-                code: finding.map(|finding| finding.code.clone()).unwrap_or_default(),
-            },
-            unit: self.units.get(row.unit_id),
             co_units: co_units.iter().map(|unit| self.units.get(*unit)).collect(),
             handler: row.handler.clone(),
             severity: row.severity,
-            indicator: finding.and_then(|finding| finding.indicator.clone()),
+            indicator: named.indicator.clone(),
             assets: self.assets_of(row.finding_id, &ticket.units()),
             state: row.state,
             ball: standing.ball,
@@ -311,14 +368,6 @@ impl Context {
             version: row.version,
             updated_at: row.updated_at,
             allowed_actions: ticket.allowed(actor, read.now),
-        }
+        })
     }
-}
-
-/// Each id once.
-pub(super) fn distinct<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
-    let mut ids: Vec<T> = ids.collect();
-    ids.sort();
-    ids.dedup();
-    ids
 }

@@ -7,10 +7,9 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::page::{Ask, Slice};
-use crate::queries::tickets::distinct;
 use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
-use crate::store::{attachments, events, tickets, units};
+use crate::store::{attachments, events, tickets};
 use crate::transaction::{Outcome, Read};
 use serde::Serialize;
 use serde_json::Value;
@@ -85,8 +84,7 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
     for letter in payloads.iter().flatten().filter_map(letter_of) {
         letters.insert(letter, attachments::of_owner(read.conn, Owner::Feedback(letter))?);
     }
-    let unit_ids = distinct(payloads.iter().flatten().flat_map(units_in));
-    let names = UnitNames::new(&units::by_ids(read.conn, &unit_ids)?);
+    let names = UnitNames::load(read, payloads.iter().flatten().flat_map(units_in))?;
     let lines = rows.into_iter().zip(payloads).map(|(row, payload)| {
         let letter = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
         let attachments = match (letter, &payload) {

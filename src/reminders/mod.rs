@@ -5,10 +5,15 @@
 
 mod facts;
 mod plan;
+mod runner;
 mod tick;
 
+pub use runner::{Health, Runner, start};
 pub use tick::tick;
 
+use crate::mail::{Courier, Pauses};
+use crate::store::StoreError;
+use crate::transaction::{Outcome, World};
 use serde::Serialize;
 use std::ops::AddAssign;
 
@@ -35,4 +40,32 @@ impl AddAssign for Tally {
         self.skipped += other.skipped;
         self.cancelled += other.cancelled;
     }
+}
+
+/// One look at what is due now, then deliveries until nothing is left that can be delivered now: what a sandbox's jump, a
+/// test and `rectify remind` do. No further look is made in between, and a pause of the channel doesn't hold.
+///
+/// Digests found due outside the window stay queued for the next settling inside it.
+///
+/// # Errors
+/// When the database can't be read or written.
+pub async fn settle(world: &World, courier: &mut Courier) -> Outcome<Tally> {
+    settle_after(world, courier, |_| Ok(())).await
+}
+
+/// `settle` after `first`, which may set a sandbox's clock.
+async fn settle_after<F>(world: &World, courier: &mut Courier, first: F) -> Outcome<Tally>
+where
+    F: FnOnce(&World) -> Outcome<()> + Send + 'static,
+{
+    let looking = world.clone();
+    let look = tokio::task::spawn_blocking(move || {
+        first(&looking)?;
+        tick(&looking)
+    });
+    let mut tally = look.await.map_err(|fault| StoreError::Panicked(fault.to_string()))??;
+    let delivered = courier.until_idle(Pauses::Ignored).await?;
+    tally.sent += delivered.sent;
+    tally.cancelled += delivered.cancelled;
+    Ok(tally)
 }

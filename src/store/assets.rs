@@ -28,10 +28,21 @@ pub fn insert(conn: &mut Conn, row: &AssetRow) -> StoreResult<()> {
     Ok(())
 }
 
+/// Saves over version `held`; `false` when somebody else was faster.
+pub fn save(conn: &mut Conn, row: &AssetRow, held: i64) -> StoreResult<bool> {
+    let target = assets::table.filter(assets::id.eq(row.id)).filter(assets::version.eq(held));
+    Ok(diesel::update(target).set(row).execute(conn)? == 1)
+}
+
 pub fn find_by_code(conn: &mut Conn, code: &str) -> StoreResult<Option<AssetRow>> {
     Ok(assets::table.filter(assets::code.eq(code)).select(AssetRow::as_select()).first(conn).optional()?)
 }
 
 pub fn by_ids(conn: &mut Conn, ids: &[AssetId]) -> StoreResult<Vec<AssetRow>> {
     Ok(assets::table.filter(assets::id.eq_any(ids.to_vec())).select(AssetRow::as_select()).load(conn)?)
+}
+
+/// By codes, in any order; what isn't there is left out.
+pub fn by_codes(conn: &mut Conn, codes: &[String]) -> StoreResult<Vec<AssetRow>> {
+    Ok(assets::table.filter(assets::code.eq_any(codes.to_vec())).select(AssetRow::as_select()).load(conn)?)
 }

@@ -24,6 +24,14 @@ pub enum Backend {
     Postgres,
 }
 
+impl Backend {
+    /// The database that an address means.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") { Self::Postgres } else { Self::Sqlite }
+    }
+}
+
 /// Where the database is and how many connections PostgreSQL gets from this process.
 #[derive(Clone)]
 pub struct DatabaseSettings {

@@ -177,6 +177,17 @@ pub fn by_ids(conn: &mut Conn, ids: &[ReminderId]) -> StoreResult<Vec<ReminderRo
     Ok(rows)
 }
 
+/// To whom that row's step was told before.
+pub fn told_of_step(conn: &mut Conn, row: &ReminderRow) -> StoreResult<Vec<String>> {
+    Ok(reminders::table
+        .filter(reminders::subject_id.eq(row.subject_id))
+        .filter(reminders::rule.eq(&row.rule))
+        .filter(reminders::anchor_version.eq(row.anchor_version))
+        .filter(reminders::step.eq(row.step))
+        .select(reminders::recipient)
+        .load(conn)?)
+}
+
 /// What became of a message's queued rows.
 pub fn end_lines(
     conn: &mut Conn,

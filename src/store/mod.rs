@@ -18,6 +18,7 @@ pub mod page;
 mod pool;
 pub mod recipients;
 pub mod reference;
+pub mod sandbox;
 pub mod schema;
 pub mod scope;
 pub mod sessions;

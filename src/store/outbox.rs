@@ -37,7 +37,8 @@ pub struct MessageRow {
     /// Where it was rendered for.
     pub address: Option<String>,
     pub subject: Option<String>,
-    pub rendered_on: Option<NaiveDate>,
+    /// The letter's own date.
+    pub rendered_at: Option<Instant>,
     pub next_at: Option<Instant>,
     pub claims: i32,
     /// Those of the messages that it replaces included.
@@ -221,7 +222,7 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     }
     // The attempt that was lost has a number too.
     let counted = |mut row: MessageRow| {
-        if row.state == MessageState::Sending && row.rendered_on.is_some() {
+        if row.state == MessageState::Sending && row.rendered_at.is_some() {
             row.attempts += 1;
         }
         row
@@ -239,7 +240,7 @@ fn claimable(conn: &mut Conn, clock: Instant) -> StoreResult<Vec<MessageKind>> {
 
 /// A worker died with this message in its hands; whether it was handed over before, nobody knows.
 fn note_lost(conn: &mut Conn, row: &MessageRow, now: Instant) -> StoreResult<()> {
-    if row.rendered_on.is_none() {
+    if row.rendered_at.is_none() {
         return Ok(());
     }
     let attempt = AttemptRow {
@@ -373,7 +374,7 @@ pub struct Frozen {
     pub address: String,
     pub subject: String,
     pub raw: Vec<u8>,
-    pub on: NaiveDate,
+    pub at: Instant,
 }
 
 pub fn freeze(conn: &mut Conn, id: MessageId, token: LeaseId, frozen: &Frozen) -> StoreResult<bool> {
@@ -383,7 +384,7 @@ pub fn freeze(conn: &mut Conn, id: MessageId, token: LeaseId, frozen: &Frozen) -
             messages::address.eq(&frozen.address),
             messages::subject.eq(&frozen.subject),
             messages::raw.eq(&frozen.raw),
-            messages::rendered_on.eq(frozen.on),
+            messages::rendered_at.eq(frozen.at),
             messages::version.eq(messages::version + 1),
         ))
         .execute(conn)?;

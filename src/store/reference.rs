@@ -70,6 +70,11 @@ pub fn calendar(conn: &mut Conn, shipped: &Calendar) -> StoreResult<Calendar> {
         .fold(calendar, |held, (year, source)| held.with_source(year, source)))
 }
 
+/// The codes of the calendars that are kept here.
+pub fn calendar_codes(conn: &mut Conn) -> StoreResult<Vec<String>> {
+    Ok(calendars::table.order(calendars::code.asc()).select(calendars::code).load(conn)?)
+}
+
 pub fn insert_calendar(conn: &mut Conn, calendar: &Calendar) -> StoreResult<()> {
     diesel::insert_into(calendars::table)
         .values((

@@ -402,7 +402,7 @@ diesel::table! {
         address -> Nullable<Text>,
         subject -> Nullable<Text>,
         raw -> Nullable<Binary>,
-        rendered_on -> Nullable<Date>,
+        rendered_at -> Nullable<Moment>,
         next_at -> Nullable<Moment>,
         claims -> Integer,
         attempts -> Integer,

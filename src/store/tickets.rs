@@ -5,7 +5,7 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, Unit
 use crate::domain::instant::Instant;
 use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
-use crate::store::schema::{finding_assets, findings, ticket_parties, tickets};
+use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
 use crate::store::scope::{Condition, party_of, visible, visible_only};
 use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, page};
 use chrono::NaiveDate;
@@ -197,10 +197,42 @@ pub fn insert_all(conn: &mut Conn, rows: &[TicketRow], parties: &[(TicketId, Uni
     Ok(())
 }
 
-/// Saves over version `held`; `false` when somebody else was faster.
-pub fn save(conn: &mut Conn, row: &TicketRow, held: i64) -> StoreResult<bool> {
-    let target = tickets::table.filter(tickets::id.eq(row.id)).filter(tickets::version.eq(held));
-    Ok(diesel::update(target).set(row).execute(conn)? == 1)
+/// The columns that logging progress changes: none that an index but `tickets_updated` and the planner's holds.
+#[derive(AsChangeset)]
+#[diesel(table_name = tickets, treat_none_as_null = true)]
+struct ProgressColumns {
+    percent: i32,
+    last_progress_at: Option<Instant>,
+    next_reminder_at: Option<Instant>,
+    version: i64,
+    updated_at: Instant,
+}
+
+/// Saves `row` over `held`; `false` when somebody else was faster. SQLite rewrites every index whose columns an UPDATE
+/// names, changed or not, so the most frequent act names only its own.
+pub fn save(conn: &mut Conn, held: &TicketRow, row: &TicketRow) -> StoreResult<bool> {
+    let target = tickets::table.filter(tickets::id.eq(row.id)).filter(tickets::version.eq(held.version));
+    let columns = ProgressColumns {
+        percent: row.percent,
+        last_progress_at: row.last_progress_at,
+        next_reminder_at: row.next_reminder_at,
+        version: row.version,
+        updated_at: row.updated_at,
+    };
+    let only_progress = TicketRow {
+        percent: columns.percent,
+        last_progress_at: columns.last_progress_at,
+        next_reminder_at: columns.next_reminder_at,
+        version: columns.version,
+        updated_at: columns.updated_at,
+        ..held.clone()
+    };
+    let saved = if only_progress == *row {
+        diesel::update(target).set(columns).execute(conn)?
+    } else {
+        diesel::update(target).set(row).execute(conn)?
+    };
+    Ok(saved == 1)
 }
 
 /// The parties after a reassignment: the old lead loses access.
@@ -327,13 +359,20 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
     if !filter.states.is_empty() {
         query = query.filter(tickets::state.eq_any(filter.states.clone()));
     }
-    if !filter.balls.is_empty() {
+    if filter.balls == [Ball::Unit] {
+        // The same, and an index of its own.
+        query = query.filter(tickets::unit_due_at.is_not_null());
+    } else if !filter.balls.is_empty() {
         let states: Vec<State> =
             State::ALL.iter().copied().filter(|state| filter.balls.contains(&state.ball())).collect();
         query = query.filter(tickets::state.eq_any(states));
     }
     if let Some(any) = any_of(filter.lights.iter().map(|light| shines(*light, as_of))) {
         query = query.filter(any);
+        // Said outside of the OR, SQLite sees that the index of the units' moves holds them all.
+        if filter.lights.iter().all(|light| matches!(light, Light::Red | Light::Yellow | Light::Green)) {
+            query = query.filter(tickets::unit_due_at.is_not_null());
+        }
     }
     match filter.overdue {
         Some(true) => query = query.filter(shines(Light::Red, as_of)),
@@ -589,4 +628,36 @@ pub fn first_with_other_version(conn: &mut Conn) -> StoreResult<Option<(TicketId
             return Ok(Some((*id, seen.min(*version) + 1)));
         }
     }
+}
+
+/// What a ticket's row names.
+#[derive(Debug, Clone, Queryable)]
+pub struct Named {
+    pub ticket_id: TicketId,
+    pub notice_code: String,
+    pub finding_code: String,
+    pub text: String,
+    pub indicator: Option<String>,
+    pub unit_code: String,
+    pub unit_name: String,
+    pub unit_name_en: String,
+}
+
+pub fn named(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<Named>> {
+    Ok(tickets::table
+        .inner_join(notices::table.on(notices::id.eq(tickets::notice_id)))
+        .inner_join(findings::table.on(findings::id.eq(tickets::finding_id)))
+        .inner_join(units::table.on(units::id.eq(tickets::unit_id)))
+        .filter(tickets::id.eq_any(ids.to_vec()))
+        .select((
+            tickets::id,
+            notices::code,
+            findings::code,
+            findings::text,
+            findings::indicator,
+            units::code,
+            units::name,
+            units::name_en,
+        ))
+        .load(conn)?)
 }

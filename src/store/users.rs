@@ -86,6 +86,11 @@ pub fn find_by_login(conn: &mut Conn, login: &str) -> StoreResult<Option<UserRow
     Ok(users::table.filter(users::login.eq(login)).select(UserRow::as_select()).first(conn).optional()?)
 }
 
+/// By logins, in any order; who isn't there is left out.
+pub fn by_logins(conn: &mut Conn, logins: &[String]) -> StoreResult<Vec<UserRow>> {
+    Ok(users::table.filter(users::login.eq_any(logins.to_vec())).select(UserRow::as_select()).load(conn)?)
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
     Ok(users::table.filter(users::id.eq_any(ids.to_vec())).select(UserRow::as_select()).load(conn)?)
 }

@@ -5,8 +5,12 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod default_rules;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;

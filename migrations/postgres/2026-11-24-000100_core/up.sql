@@ -332,7 +332,8 @@ CREATE TABLE messages (
     address TEXT,
     subject TEXT,
     raw BYTEA,
-    rendered_on DATE,
+    -- the letter's own date
+    rendered_at TIMESTAMPTZ,
     -- office time of the next attempt; NULL when none is due
     next_at TIMESTAMPTZ,
     -- claims since the last outcome

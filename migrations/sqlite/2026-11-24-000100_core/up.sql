@@ -332,7 +332,8 @@ CREATE TABLE messages (
     address TEXT,
     subject TEXT,
     raw BLOB,
-    rendered_on TEXT,
+    -- the letter's own date
+    rendered_at INTEGER,
     -- office time of the next attempt; NULL when none is due
     next_at INTEGER,
     -- claims since the last outcome

@@ -9,11 +9,12 @@ use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::{LookBackPolicy, Pending, State, WorkResult};
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// A milestone of a carried ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Milestone {
     pub on: NaiveDate,
     pub text: String,

@@ -1,0 +1,121 @@
+//! People from a file. It never holds passwords: each gets one by `rectify user password`, or by an administrator.
+
+use super::{Fate, Imported, Tally};
+use crate::actions::notices::{taken, units_of};
+use crate::actions::record::{must_be_saved, record, record_births};
+use crate::domain::actor::Actor;
+use crate::domain::audit::Stream;
+use crate::domain::check::Check;
+use crate::domain::refusal::{Code, Fault};
+use crate::domain::vocabulary::UnitKind;
+use crate::domain::words::Lang;
+use crate::files::imports::{Sheet, UserRow as Given};
+use crate::store::units::UnitRow;
+use crate::store::users::{self, UserRow};
+use crate::transaction::{Outcome, Tx};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+pub(super) fn import(tx: &mut Tx<'_>, actor: &Actor, sheet: &Sheet<Given>) -> Outcome<Imported> {
+    let mut tally = Tally::of(sheet);
+    let units = units_of(tx, sheet.iter().map(|given| &given.unit_code))?;
+    let logins: Vec<String> = sheet.iter().map(|given| given.login.clone()).collect();
+    let mut held: HashMap<String, UserRow> = HashMap::new();
+    for chunk in logins.chunks(1_000) {
+        held.extend(users::by_logins(tx.conn, chunk)?.into_iter().map(|row| (row.login.clone(), row)));
+    }
+    let mut wanted = Vec::with_capacity(sheet.len());
+    for given in sheet.iter() {
+        let row = plan(tx, given, held.get(&given.login), &units, &mut tally)?;
+        wanted.push((given, row));
+    }
+    if tally.faults.is_empty() {
+        save(tx, actor, &held, &wanted, &mut tally)?;
+    }
+    tally.done()
+}
+
+fn plan(
+    tx: &Tx<'_>,
+    given: &Given,
+    held: Option<&UserRow>,
+    units: &HashMap<String, UnitRow>,
+    tally: &mut Tally<'_, Given>,
+) -> Outcome<UserRow> {
+    let mut check = Check::new();
+    let mut row = held.cloned().unwrap_or_else(|| UserRow {
+        id: tx.id(),
+        login: check.code("/login", &given.login, 64),
+        name: String::new(),
+        email: None,
+        unit_id: None,
+        roles: String::new(),
+        locale: Lang::Zh.as_str().to_owned(),
+        active: true,
+        service: false,
+        password_hash: None,
+        deputy_id: None,
+        deputy_from: None,
+        deputy_to: None,
+        failed_sign_ins: 0,
+        locked_until: None,
+        version: 1,
+        created_at: tx.now,
+        updated_at: tx.now,
+    });
+    row.name.clone_from(&given.name);
+    row.email = check.email("/email", Some(&given.email));
+    row.roles = UserRow::join_roles(&given.roles);
+    if let Some(locale) = given.locale {
+        locale.as_str().clone_into(&mut row.locale);
+    }
+    row.unit_id = match units.get(&given.unit_code) {
+        None => {
+            check.fault(Fault::at("/unit_code", Code::FieldReference).with("value", &given.unit_code));
+            None
+        }
+        Some(unit) => {
+            if unit.kind == UnitKind::Group {
+                check.fault(Fault::at("/unit_code", Code::UnitIsGroup).with("unit", &given.unit_code));
+            }
+            Some(unit.id)
+        }
+    };
+    tally.of_row(given.row, check.done(()).map_err(Into::into))?;
+    Ok(row)
+}
+
+fn save(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    held: &HashMap<String, UserRow>,
+    wanted: &[(&Given, UserRow)],
+    tally: &mut Tally<'_, Given>,
+) -> Outcome<()> {
+    let mut births = Vec::new();
+    for (given, row) in wanted {
+        let fate = match held.get(&row.login) {
+            None => {
+                users::insert(tx.conn, row).map_err(|fault| taken(fault, "login", &row.login))?;
+                births.push((Stream::User(row.id), "user.created", said(row)));
+                Fate::Created
+            }
+            Some(held) if held == row => Fate::Unchanged,
+            Some(held) => {
+                let row = UserRow { version: held.version + 1, updated_at: tx.now, ..row.clone() };
+                must_be_saved(users::save(tx.conn, &row, held.version)?, held.version)?;
+                record(tx, actor, Stream::User(row.id), "user.changed", &said(&row))?;
+                Fate::Updated
+            }
+        };
+        tally.note(given.row, &given.login, fate);
+    }
+    record_births(tx, actor, &births)
+}
+
+fn said(row: &UserRow) -> Value {
+    json!({
+        "login": row.login, "name": row.name, "email": row.email, "unit_id": row.unit_id, "roles": row.role_list(),
+        "locale": row.locale,
+    })
+}

@@ -1,0 +1,482 @@
+//! What a message says: from the rows of its lines, as things stand now, to the plain data that `render` writes.
+
+use super::check::{Dossier, Judged, NoticeFile, TicketFile};
+use super::content::{
+    About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, WeeklyOverview,
+};
+use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest, render_weekly};
+use crate::domain::actor::Scope;
+use crate::domain::audit::Stream;
+use crate::domain::calendar::local_date;
+use crate::domain::id::{SubjectId, TicketId};
+use crate::domain::reminder::{Anchor, EndReason, MessageKind, MessageState, Told};
+use crate::domain::standing::{self, first_green_on};
+use crate::domain::vocabulary::{Ball, Part, Pending, Severity, State};
+use crate::domain::words::Lang;
+use crate::store::ledger::ReminderRow;
+use crate::store::outbox::{self, MessageFilter, MessageRow};
+use crate::store::recipients::Recipient;
+use crate::store::tickets::{self, AsOf, TicketFilter, TicketRow, TicketSort};
+use crate::store::{events, units, users};
+use crate::transaction::{Outcome, Read};
+use chrono::{Datelike, Days, NaiveDate};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// A mail as plain data.
+#[derive(Debug)]
+pub enum Content {
+    Digest(Digest),
+    AtOnce(Box<AtOnce>),
+    Weekly(WeeklyOverview),
+}
+
+impl Content {
+    pub fn render(&self) -> Result<Rendered, RenderFault> {
+        match self {
+            Self::Digest(digest) => render_digest(digest),
+            Self::AtOnce(at_once) => render_at_once(at_once),
+            Self::Weekly(overview) => render_weekly(overview),
+        }
+    }
+}
+
+/// What composing needs besides the rows.
+pub struct Desk<'a> {
+    pub dossier: &'a Dossier,
+    pub base_url: &'a str,
+}
+
+/// What is left of a message, to its reader; and the one ticket that it is about, if it is one.
+pub fn compose(
+    read: &mut Read<'_>,
+    desk: &Desk<'_>,
+    message: &MessageRow,
+    judged: &Judged,
+    to: &Recipient,
+) -> Outcome<(Option<Content>, Option<(TicketId, String)>)> {
+    let about: Vec<SubjectId> = judged.keep.iter().map(|row| row.subject_id).collect();
+    let ticket = about.first().filter(|first| about.iter().all(|id| id == *first));
+    let ticket = ticket.and_then(|id| desk.dossier.ticket(*id)).map(|file| (file.row.id, file.row.reference.clone()));
+    let content = match message.kind {
+        MessageKind::Digest => Some(Content::Digest(desk.digest(&judged.keep, to))),
+        MessageKind::AtOnce => desk.at_once(read, &judged.keep, to)?.map(|at_once| Content::AtOnce(Box::new(at_once))),
+        MessageKind::Weekly => Some(Content::Weekly(desk.weekly(read, to)?)),
+    };
+    Ok((content, ticket))
+}
+
+/// A digest's group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Overdue,
+    DueToday,
+    DueSoon,
+    ToAcknowledge,
+    Others,
+}
+
+impl Desk<'_> {
+    fn today(&self) -> NaiveDate {
+        self.dossier.office.today(self.dossier.now)
+    }
+
+    fn office_name(&self, lang: Lang) -> String {
+        let office = &self.dossier.office;
+        lang.pick(&office.name_zh, &office.name_en).to_owned()
+    }
+
+    fn list_url(&self) -> String {
+        format!("{}/tickets", self.base_url)
+    }
+
+    fn ticket_url(&self, reference: &str) -> String {
+        format!("{}/tickets/{reference}", self.base_url)
+    }
+
+    /// The lead unit's name, as the reader knows it.
+    fn unit(&self, row: &TicketRow, lang: Lang) -> String {
+        self.dossier.roster.unit(row.unit_id).map_or_else(String::new, |unit| unit.called(lang).to_owned())
+    }
+
+    fn digest(&self, rows: &[ReminderRow], to: &Recipient) -> Digest {
+        let mut by_subject: BTreeMap<SubjectId, Vec<&ReminderRow>> = BTreeMap::new();
+        for row in rows {
+            by_subject.entry(row.subject_id).or_default().push(row);
+        }
+        let mut groups: BTreeMap<Place, Vec<Line>> = BTreeMap::new();
+        for (id, rows) in by_subject {
+            let line = match (self.dossier.ticket(id), self.dossier.notice(id)) {
+                (Some(file), _) => Some(self.ticket_line(file, &rows, to.lang)),
+                (None, Some(file)) => self.requirements_line(file, &rows),
+                (None, None) => None,
+            };
+            if let Some((place, line)) = line {
+                groups.entry(place).or_default().push(line);
+            }
+        }
+        let mut group = |place| {
+            let mut lines = groups.remove(&place).unwrap_or_default();
+            lines.sort_by(|a, b| (a.due_on, &a.reference).cmp(&(b.due_on, &b.reference)));
+            let total = lines.len();
+            lines.truncate(DIGEST_LINES);
+            Group { lines, total }
+        };
+        Digest {
+            lang: to.lang,
+            recipient_name: to.name.clone(),
+            office_name: self.office_name(to.lang),
+            date: self.today(),
+            base_url: self.base_url.to_owned(),
+            list_url: self.list_url(),
+            overdue: group(Place::Overdue),
+            due_today: group(Place::DueToday),
+            due_soon: group(Place::DueSoon),
+            to_acknowledge: group(Place::ToAcknowledge),
+            others: group(Place::Others),
+        }
+    }
+
+    fn ticket_line(&self, file: &TicketFile, rows: &[&ReminderRow], lang: Lang) -> (Place, Line) {
+        let row = &file.row;
+        let reader = Reader::of(rows);
+        let standing = self.standing(row);
+        let line = Line {
+            about: About::Ticket,
+            reference: row.reference.clone(),
+            title: row.title.clone(),
+            unit: (reader == Reader::Superior).then(|| self.unit(row, lang)),
+            due_on: match standing {
+                Standing::LookBackDue { .. } => row.look_back_on.unwrap_or(row.due_on),
+                Standing::Overdue { .. }
+                | Standing::DueToday
+                | Standing::WorkingDaysLeft { .. }
+                | Standing::WaitingForReview { .. } => row.due_on,
+            },
+            standing,
+            next: next_step(row.state, standing, reader),
+            notes: notes(row, reader),
+            link: self.ticket_url(&row.reference),
+        };
+        (self.place(row, standing, rows), line)
+    }
+
+    fn place(&self, row: &TicketRow, standing: Standing, rows: &[&ReminderRow]) -> Place {
+        let is_of = |anchor: Anchor| {
+            rows.iter().any(|row| self.dossier.rule(&row.rule).is_some_and(|rule| rule.anchor == anchor))
+        };
+        let is_far = |days: u32| row.state == State::Issued && days > u32::from(self.dossier.office.yellow_days);
+        match standing {
+            Standing::Overdue { .. } => Place::Overdue,
+            Standing::DueToday => Place::DueToday,
+            Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => Place::Others,
+            Standing::WorkingDaysLeft { days } if is_of(Anchor::Due) && !is_far(days) => Place::DueSoon,
+            Standing::WorkingDaysLeft { .. } if row.state == State::Issued => Place::ToAcknowledge,
+            Standing::WorkingDaysLeft { .. } if is_of(Anchor::Due) => Place::DueSoon,
+            Standing::WorkingDaysLeft { .. } => Place::Others,
+        }
+    }
+
+    fn standing(&self, row: &TicketRow) -> Standing {
+        let (office, now, today) = (&self.dossier.office, self.dossier.now, self.today());
+        match (row.state.ball(), row.submitted_at, row.look_back_on) {
+            (Ball::Coordinator, Some(at), _) => {
+                let since = local_date(office.zone, at);
+                Standing::WaitingForReview { working_days: number(office.calendar.working_days_between(since, today)) }
+            }
+            (Ball::Verifier, _, Some(on)) if on <= today => {
+                Standing::LookBackDue { days_late: number((today - on).num_days()) }
+            }
+            (Ball::Unit | Ball::Coordinator | Ball::Verifier | Ball::None, _, _) => {
+                let stands = standing::standing(row.state, row.due_on, row.due_at, office, now);
+                if stands.overdue {
+                    Standing::Overdue { days: number(stands.days_overdue) }
+                } else {
+                    self.days_left(row.due_on)
+                }
+            }
+        }
+    }
+
+    fn days_left(&self, due_on: NaiveDate) -> Standing {
+        let today = self.today();
+        if due_on == today {
+            Standing::DueToday
+        } else {
+            let days = self.dossier.office.calendar.working_days_between(today, due_on);
+            Standing::WorkingDaysLeft { days: number(days) }
+        }
+    }
+
+    fn requirements_line(&self, file: &NoticeFile, rows: &[&ReminderRow]) -> Option<(Place, Line)> {
+        let row = &file.row;
+        let due_on = row.due_on?;
+        let is_late = row.due_at.is_some_and(|at| at <= self.dossier.now);
+        let standing = if is_late {
+            Standing::Overdue { days: number((self.today() - due_on).num_days().max(1)) }
+        } else {
+            self.days_left(due_on)
+        };
+        let units: Vec<_> = rows.iter().filter_map(|row| row.recipient_unit_id).collect();
+        let open = file.open.iter().filter(|(unit, _)| units.contains(unit)).map(|(_, open)| *open).max();
+        let line = Line {
+            about: About::Requirements,
+            reference: row.code.clone(),
+            title: row.title.clone(),
+            unit: None,
+            due_on,
+            standing,
+            next: NextStep::AnswerRequirements,
+            notes: open.map(|open| Note::RequirementsOpen { open }).into_iter().collect(),
+            link: format!("{}/notices/{}", self.base_url, row.code),
+        };
+        Some((Place::Others, line))
+    }
+
+    fn at_once(&self, read: &mut Read<'_>, rows: &[ReminderRow], to: &Recipient) -> Outcome<Option<AtOnce>> {
+        let Some(line) = rows.first() else { return Ok(None) };
+        let Some(file) = self.dossier.ticket(line.subject_id) else { return Ok(None) };
+        let Some(rule) = self.dossier.rule(&line.rule) else { return Ok(None) };
+        let row = &file.row;
+        let stream = Stream::Ticket(row.id).to_string();
+        let event = events::find(read.conn, &stream, line.anchor_version)?;
+        let payload = event.as_ref().and_then(|event| event.payload.as_deref());
+        let payload: Value = payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let told = Happened { act: event.as_ref().map_or("", |event| &event.act), payload: &payload };
+        let reader = Reader::of(&[line]);
+        let act = told.act(rule.anchor, row, line.told());
+        let is_away = act == Act::ReassignedAway;
+        let shows_standing = row.state.ball() == Ball::Unit && !is_away;
+        let unit = if is_away {
+            line.recipient_unit_id
+                .and_then(|id| self.dossier.roster.unit(id))
+                .map(|unit| unit.called(to.lang).to_owned())
+        } else {
+            Some(self.unit(row, to.lang))
+        };
+        let standing = self.standing(row);
+        Ok(Some(AtOnce {
+            lang: to.lang,
+            recipient_name: to.name.clone(),
+            office_name: self.office_name(to.lang),
+            base_url: self.base_url.to_owned(),
+            act,
+            reference: row.reference.clone(),
+            title: row.title.clone(),
+            unit: unit.unwrap_or_default(),
+            due_on: (row.state.is_open() && !is_away).then_some(row.due_on),
+            standing: shows_standing.then_some(standing),
+            reason: told.reason(),
+            next: if is_away { NextStep::Nothing } else { next_step(row.state, standing, reader) },
+            notes: if is_away { Vec::new() } else { notes(row, reader) },
+            link: (!is_away).then(|| self.ticket_url(&row.reference)),
+        }))
+    }
+
+    fn weekly(&self, read: &mut Read<'_>, to: &Recipient) -> Outcome<WeeklyOverview> {
+        let today = self.today();
+        let from = today.checked_sub_days(Days::new(today.weekday().num_days_from_monday().into())).unwrap_or(today);
+        let until = from.checked_add_days(Days::new(6)).unwrap_or(from);
+        let overdue = TicketFilter { overdue: Some(true), ..TicketFilter::default() };
+        let due = TicketFilter {
+            overdue: Some(false),
+            balls: vec![Ball::Unit],
+            due_from: Some(today),
+            due_to: Some(until),
+            ..TicketFilter::default()
+        };
+        let waiting = TicketFilter { states: vec![State::Submitted], ..TicketFilter::default() };
+        let dead = MessageFilter { states: vec![MessageState::Dead], ..MessageFilter::default() };
+        Ok(WeeklyOverview {
+            lang: to.lang,
+            recipient_name: to.name.clone(),
+            office_name: self.office_name(to.lang),
+            date: today,
+            from,
+            to: until,
+            base_url: self.base_url.to_owned(),
+            list_url: self.list_url(),
+            overdue: self.group_of(read, &overdue, to.lang)?,
+            due_this_week: self.group_of(read, &due, to.lang)?,
+            waiting_for_review: self.group_of(read, &waiting, to.lang)?,
+            undelivered: self.undelivered(read, &dead, to.lang)?,
+            undelivered_total: usize::try_from(outbox::count(read.conn, &dead)?).unwrap_or(0),
+        })
+    }
+
+    /// A list's first lines and its total, as the pages count it.
+    fn group_of(&self, read: &mut Read<'_>, filter: &TicketFilter, lang: Lang) -> Outcome<Group> {
+        let as_of = AsOf { now: read.now, first_green_on: first_green_on(&read.office, read.now) };
+        let limit = i64::try_from(DIGEST_LINES).unwrap_or(0);
+        let rows = tickets::list(read.conn, filter, &Scope::All, as_of, TicketSort::DueOn, None, limit)?;
+        let total = tickets::count(read.conn, filter, &Scope::All, as_of)?;
+        let leads: Vec<_> = rows.iter().map(|row| row.unit_id).collect();
+        let names: HashMap<_, _> = units::by_ids(read.conn, &leads)?.into_iter().map(|unit| (unit.id, unit)).collect();
+        let lines = rows.iter().map(|row| {
+            let standing = self.standing(row);
+            Line {
+                about: About::Ticket,
+                reference: row.reference.clone(),
+                title: row.title.clone(),
+                unit: names.get(&row.unit_id).map(|unit| unit.called(lang).to_owned()),
+                due_on: row.due_on,
+                standing,
+                next: next_step(row.state, standing, Reader::Superior),
+                notes: notes(row, Reader::Superior),
+                link: self.ticket_url(&row.reference),
+            }
+        });
+        Ok(Group { lines: lines.collect(), total: usize::try_from(total).unwrap_or(0) })
+    }
+
+    fn undelivered(&self, read: &mut Read<'_>, dead: &MessageFilter, lang: Lang) -> Outcome<Vec<UndeliveredMail>> {
+        let limit = i64::try_from(DIGEST_LINES).unwrap_or(0);
+        let rows = outbox::list(read.conn, dead, None, limit)?;
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let last = outbox::last_attempts(read.conn, &ids)?;
+        let people: Vec<_> = rows.iter().filter_map(|row| row.recipient_user_id).collect();
+        let people: HashMap<_, _> =
+            users::by_ids(read.conn, &people)?.into_iter().map(|row| (row.id, row.name)).collect();
+        let mailboxes: Vec<_> = rows.iter().filter_map(|row| row.recipient_unit_id).collect();
+        let mailboxes: HashMap<_, _> = units::by_ids(read.conn, &mailboxes)?
+            .into_iter()
+            .map(|row| (row.id, row.called(lang).to_owned()))
+            .collect();
+        let told = rows.into_iter().map(|row| {
+            let person = row.recipient_user_id.and_then(|id| people.get(&id));
+            let name = person.or_else(|| mailboxes.get(&row.recipient_unit_id?)).cloned().unwrap_or_default();
+            let words = last.get(&row.id).map(|attempt| {
+                attempt.code.map_or_else(|| attempt.reply.clone(), |code| format!("{code} {}", attempt.reply))
+            });
+            let reason = words
+                .or_else(|| row.reason.as_deref()?.parse().ok().map(|reason: EndReason| reason.name(lang).to_owned()));
+            UndeliveredMail {
+                recipient: row.address.map_or_else(|| name.clone(), |address| format!("{name} <{address}>")),
+                subject: row.subject.unwrap_or_default(),
+                queued_on: local_date(self.dossier.office.zone, row.since),
+                reason: reason.unwrap_or_default(),
+                link: format!("{}/messages/{}", self.base_url, row.id),
+            }
+        });
+        Ok(told.collect())
+    }
+}
+
+/// How the reader has to do with the ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Lead,
+    Co,
+    /// The office, or the unit above.
+    Superior,
+}
+
+impl Reader {
+    /// By the nearest role in which they are told.
+    fn of(rows: &[&ReminderRow]) -> Self {
+        let as_any = |wanted: &[Told]| rows.iter().any(|row| row.told().is_some_and(|told| wanted.contains(&told)));
+        if as_any(&[Told::Liaison, Told::Leader, Told::FormerUnit, Told::UnansweredLiaisons]) {
+            Self::Lead
+        } else if as_any(&[Told::CoUnits]) {
+            Self::Co
+        } else {
+            Self::Superior
+        }
+    }
+}
+
+/// The one thing to do next.
+fn next_step(state: State, standing: Standing, reader: Reader) -> NextStep {
+    match (state, reader) {
+        (State::Submitted, Reader::Superior) => NextStep::Review,
+        (State::Accepted, Reader::Superior) => NextStep::LookBack,
+        (State::Accepted, Reader::Lead) => NextStep::AwaitLookBack,
+        (State::Submitted | State::Closed | State::Cancelled, _) | (State::Accepted, Reader::Co) => NextStep::Nothing,
+        (State::Issued | State::InProgress | State::Returned | State::Carried, Reader::Superior) => NextStep::Supervise,
+        (State::Issued | State::InProgress | State::Returned | State::Carried, Reader::Co) => NextStep::Contribute,
+        (State::Returned, Reader::Lead) => NextStep::Rework,
+        (State::Carried, Reader::Lead) => NextStep::ReachMilestone,
+        (State::Issued | State::InProgress, Reader::Lead) => match standing {
+            Standing::Overdue { .. } => NextStep::FileFeedbackNow,
+            Standing::DueToday => NextStep::FileFeedbackToday,
+            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
+                if state == State::Issued {
+                    NextStep::Acknowledge
+                } else {
+                    NextStep::Rectify
+                }
+            }
+        },
+    }
+}
+
+fn notes(row: &TicketRow, reader: Reader) -> Vec<Note> {
+    let some = |is: bool, note: Note| is.then_some(note);
+    let returned = u32::try_from(row.cycle - 1).ok().filter(|times| *times > 0 && row.state == State::Returned);
+    let is_units_move = row.state.ball() == Ball::Unit;
+    [
+        some(row.state == State::Issued, Note::NotAcknowledged),
+        some(row.severity == Severity::Prominent, Note::Prominent),
+        some(reader == Reader::Co, Note::CoUnit),
+        some(row.pending == Some(Pending::Extension), Note::ExtensionPending),
+        some(row.pending == Some(Pending::Objection), Note::ObjectionPending),
+        some(row.provisional && is_units_move, Note::Provisional),
+        some(row.state == State::Carried, Note::Carried),
+        returned.map(|times| Note::Returned { times }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The event that a mail answers.
+struct Happened<'a> {
+    act: &'a str,
+    payload: &'a Value,
+}
+
+impl Happened<'_> {
+    fn date(&self, key: &str) -> Option<NaiveDate> {
+        self.payload.get(key)?.as_str()?.parse().ok()
+    }
+
+    /// The reason given, or the note.
+    fn reason(&self) -> Option<String> {
+        let text =
+            |key: &str| self.payload.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        text("reason").or_else(|| text("note")).map(str::to_owned)
+    }
+
+    fn act(&self, anchor: Anchor, row: &TicketRow, told: Option<Told>) -> Act {
+        let part = if told == Some(Told::CoUnits) { Part::Co } else { Part::Lead };
+        match anchor {
+            Anchor::Returned if self.act == "ticket.look_back_failed" => Act::LookBackFailed,
+            Anchor::Returned => Act::Returned,
+            Anchor::Accepted => Act::Accepted { look_back_on: row.look_back_on },
+            Anchor::ExtensionDecided => self.decided(row),
+            Anchor::Reassigned if told == Some(Told::FormerUnit) => Act::ReassignedAway,
+            Anchor::Reassigned => Act::ReassignedHere,
+            Anchor::Cancelled => Act::Cancelled,
+            Anchor::Urged => Act::Urged { times: number(row.urged.into()) },
+            Anchor::Issued | Anchor::Due | Anchor::Submitted | Anchor::LookBack | Anchor::Week => {
+                Act::Assigned { part }
+            }
+        }
+    }
+
+    /// A date that was asked for, or moved unasked.
+    fn decided(&self, row: &TicketRow) -> Act {
+        let from = self.date("from").unwrap_or(row.original_due_on);
+        let is_approved = self.payload.get("approved").and_then(Value::as_bool);
+        match is_approved {
+            Some(true) => Act::ExtensionGranted { from },
+            Some(false) => Act::ExtensionRefused,
+            None => Act::DueDateMoved { from },
+        }
+    }
+}
+
+/// A count that fits.
+fn number(count: i64) -> u32 {
+    u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+}

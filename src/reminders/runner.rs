@@ -1,0 +1,142 @@
+//! The engine running by itself: looks every so often, delivers when there is something to deliver. For `rectify serve`.
+
+use super::{Tally, settle_after, tick};
+use crate::domain::instant::Instant;
+use crate::mail::{Courier, Pauses, Signals};
+use crate::store::StoreError;
+use crate::transaction::{Outcome, World};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Other processes queue mail too, and nobody rings for them.
+const POLL: Duration = Duration::from_secs(1);
+/// How long a stop waits for the mail that is being sent. What is cut off is sent again when its lease ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When the engine was last heard of, in the machine's time. For `/readyz` and the desk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Health {
+    /// A look at the reminders that went through.
+    pub ticked_at: Option<Instant>,
+    /// The courier, also while it waits for a slow server.
+    pub courier_at: Option<Instant>,
+}
+
+/// A running engine. Clones share it.
+#[derive(Clone)]
+pub struct Runner(Arc<Shared>);
+
+struct Shared {
+    world: World,
+    courier: Mutex<Courier>,
+    signals: Arc<Signals>,
+    /// One look at a time.
+    looking: Mutex<()>,
+    ticked_at: Lock<Option<Instant>>,
+    stop: watch::Sender<bool>,
+    tasks: Lock<Vec<JoinHandle<()>>>,
+}
+
+/// Starts looking every `every`, the first time at once, and delivering. Inside a tokio runtime.
+#[must_use]
+pub fn start(world: World, courier: Courier, every: Duration) -> Runner {
+    let shared = Arc::new(Shared {
+        world,
+        signals: courier.signals(),
+        courier: Mutex::new(courier),
+        looking: Mutex::new(()),
+        ticked_at: Lock::new(None),
+        stop: watch::Sender::new(false),
+        tasks: Lock::new(Vec::new()),
+    });
+    let tasks = vec![
+        tokio::spawn(look_again_and_again(Arc::clone(&shared), every)),
+        tokio::spawn(deliver_again_and_again(Arc::clone(&shared))),
+    ];
+    *shared.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+    Runner(shared)
+}
+
+impl Runner {
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let ticked_at = *self.0.ticked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        Health { ticked_at, courier_at: self.0.signals.heard_at() }
+    }
+
+    /// A sandbox's jump: `first` (which sets the clock), one look, then deliveries until nothing is left, with nothing of
+    /// the engine's own in between.
+    pub async fn settle<F>(&self, first: F) -> Outcome<Tally>
+    where
+        F: FnOnce(&World) -> Outcome<()> + Send + 'static,
+    {
+        let _looking = self.0.looking.lock().await;
+        let mut courier = self.0.courier.lock().await;
+        settle_after(&self.0.world, &mut courier, first).await
+    }
+
+    /// Ends both after what they are doing; waits a while for it.
+    pub async fn stop(&self) {
+        self.0.signals.stop();
+        // Nobody listens once both have ended.
+        let _ = self.0.stop.send(true);
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut task in tasks {
+            if timeout(PATIENCE, &mut task).await.is_err() {
+                tracing::warn!("a mail is still being sent; it is sent again when its lease ends");
+                task.abort();
+            }
+        }
+    }
+}
+
+async fn look_again_and_again(shared: Arc<Shared>, every: Duration) {
+    let mut stop = shared.stop.subscribe();
+    let mut times = interval(every);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = times.tick() => {}
+            _ = stop.wait_for(|is_stopped| *is_stopped) => return,
+        }
+        let _looking = shared.looking.lock().await;
+        let world = shared.world.clone();
+        let looked = tokio::task::spawn_blocking(move || tick(&world)).await;
+        match looked.unwrap_or_else(|fault| Err(StoreError::Panicked(fault.to_string()).into())) {
+            Ok(tally) => {
+                let now = Some(shared.world.clock.machine_now());
+                *shared.ticked_at.lock().unwrap_or_else(PoisonError::into_inner) = now;
+                if tally != Tally::default() {
+                    tracing::info!(
+                        reminders.planned = tally.planned,
+                        reminders.lines = tally.lines,
+                        reminders.skipped = tally.skipped,
+                        "looked at what is due"
+                    );
+                }
+            }
+            Err(error) => tracing::error!(%error, "looking at what is due failed; it is tried again"),
+        }
+    }
+}
+
+async fn deliver_again_and_again(shared: Arc<Shared>) {
+    let mut stop = shared.stop.subscribe();
+    loop {
+        {
+            let mut courier = shared.courier.lock().await;
+            if let Err(error) = courier.until_idle(Pauses::Kept).await {
+                tracing::error!(%error, "delivering mail failed; it is tried again");
+            }
+        }
+        tokio::select! {
+            () = shared.world.mail_bell.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            _ = stop.wait_for(|is_stopped| *is_stopped) => break,
+        }
+    }
+    shared.courier.lock().await.close().await;
+}
