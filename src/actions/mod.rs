@@ -9,6 +9,7 @@ pub mod issue;
 pub mod notices;
 pub mod record;
 pub mod requests;
+pub mod sandbox;
 pub mod sign_in;
 pub mod tell;
 pub mod tickets;

@@ -29,14 +29,6 @@ pub struct Body<T> {
     digest: [u8; 32],
 }
 
-impl<T> Body<T> {
-    /// The value, if it fits, before it is settled who asks.
-    #[must_use]
-    pub fn peek(&self) -> Option<&T> {
-        self.fits.as_ref().ok()
-    }
-}
-
 /// A body that is a list: alone, or as `rows` or `items` of an object, as it is answered.
 #[derive(Debug)]
 pub struct Rows<T>(pub Vec<T>);
@@ -74,6 +66,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for RowsVisitor<T> {
             rows = Some(members.next_value()?);
         }
         rows.map(Rows).ok_or_else(|| Error::missing_field("rows"))
+    }
+}
+
+impl<T> Body<T> {
+    /// The value, if it fits, before it is settled who asks.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.fits.as_ref().ok()
     }
 }
 

@@ -52,10 +52,10 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 fn resources(config: &mut ServiceConfig<'_>) {
-    config.configure(session::routes).configure(me::routes).configure(tokens::routes).configure(users::routes);
-    config.configure(units::routes).configure(notices::routes).configure(findings::routes);
+    config.configure(session::routes).configure(me::routes).configure(tokens::routes);
+    config.configure(users::routes).configure(units::routes).configure(attachments::routes);
+    config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
-    config.configure(attachments::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
 }
 

@@ -14,7 +14,7 @@ use crate::store::outbox::MessageRow;
 use crate::store::recipients::{Addressed, Coordinators, Parties, Recipient, Roster, unanswered};
 use crate::store::tickets::{self, TicketRow};
 use crate::transaction::{Outcome, Read};
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -190,7 +190,12 @@ impl Dossier {
                 let facts = Facts::of_notice(issued_at, due_on, zone, self.now);
                 Some((facts, Parties { unanswered, ..Parties::default() }))
             }
-            Subject::Office => Some((Facts::of_office(zone, self.now), Parties::default())),
+            // An overview of a week that is over is of no use.
+            Subject::Office => {
+                let week = self.office.today(self.now).iso_week();
+                let is_current = row.anchor_version == i64::from(week.year()) * 100 + i64::from(week.week());
+                is_current.then(|| (Facts::of_office(zone, self.now), Parties::default()))
+            }
         }
     }
 }

@@ -9,6 +9,8 @@ mod default_rules;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]
+mod reminders;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

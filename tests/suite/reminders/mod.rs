@@ -1,0 +1,6 @@
+//! Who is reminded of what and when, and that each mail leaves once, whatever happens in between.
+
+mod once;
+mod sequence;
+mod stops;
+mod wire;
