@@ -3,11 +3,13 @@
 pub mod audit;
 pub mod calendars;
 pub mod feedback;
+pub mod messages;
 pub mod names;
 pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod reminders;
 pub mod tickets;
 pub mod timeline;
 pub mod units;
