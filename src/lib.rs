@@ -21,6 +21,7 @@ pub mod installation;
 pub mod mail;
 pub mod queries;
 pub mod reminders;
+pub mod sandbox;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;

@@ -26,6 +26,12 @@ impl Failure {
     pub fn broken(why: impl Into<String>) -> Self {
         StoreError::Unsupported(why.into()).into()
     }
+
+    /// Something that is kept elsewhere than in the database can't be reached, or there is no room for it.
+    #[must_use]
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        StoreError::Unavailable(why.into()).into()
+    }
 }
 
 pub type Outcome<T> = Result<T, Failure>;

@@ -1,10 +1,50 @@
 //! Uploads: kept once, owned by who sent them until they belong to a ticket or a letter.
 
+use crate::actions::record::record;
 use crate::domain::actor::Actor;
+use crate::domain::audit::Stream;
 use crate::domain::id::AttachmentId;
 use crate::domain::refusal::{Code, Fault, Refusal};
-use crate::store::attachments;
+use crate::store::attachments::{self, AttachmentRow};
+use crate::store::users;
 use crate::transaction::{Outcome, Tx};
+use serde_json::json;
+
+/// A file whose bytes are kept already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// As it was called where it came from, without folders.
+    pub name: String,
+    pub media_type: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+/// Notes uploads as the actor's own. Until they belong to something, nobody else sees them.
+pub fn keep(tx: &mut Tx<'_>, actor: &Actor, files: Vec<NewFile>) -> Outcome<Vec<AttachmentId>> {
+    let rows: Vec<AttachmentRow> = files
+        .into_iter()
+        .map(|file| AttachmentRow {
+            id: tx.id(),
+            sha256: file.sha256,
+            name: file.name,
+            media_type: file.media_type,
+            size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+            uploaded_by: actor.user_id,
+            unit_id: actor.unit_id,
+            created_at: tx.now,
+        })
+        .collect();
+    attachments::insert_all(tx.conn, &rows)?;
+    if let Some(user) = actor.user_id {
+        users::lock(tx.conn, user)?;
+        let facts: Vec<_> =
+            rows.iter().map(|row| json!({"id": row.id, "name": row.name, "sha256": row.sha256})).collect();
+        record(tx, actor, Stream::User(user), "attachment.uploaded", &json!({ "files": facts }))?;
+    }
+    Ok(rows.iter().map(|row| row.id).collect())
+}
 
 /// Refuses files that are not the actor's own uploads.
 pub fn check_own(tx: &mut Tx<'_>, actor: &Actor, ids: &[AttachmentId], pointer: &str) -> Outcome<()> {

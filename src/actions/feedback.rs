@@ -146,7 +146,7 @@ fn author(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<Autho
     if received_on > today {
         return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)).into());
     }
-    match units::find_any(tx.conn, key)? {
+    match units::find_by_key(tx.conn, key)? {
         Some(unit) => Ok(Author { unit_id: unit.id, received_on: Some(received_on) }),
         None => Err(Refusal::field(Fault::at("/unit_id", Code::FieldReference).with("value", key)).into()),
     }

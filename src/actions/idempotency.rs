@@ -53,7 +53,7 @@ pub fn begin(tx: &mut Tx<'_>, asked: &Asked) -> Outcome<Option<Kept>> {
     }
     Ok(Some(Kept {
         status: held.status.and_then(|status| u16::try_from(status).ok()).ok_or(StoreError::Busy)?,
-        headers: serde_json::from_str(&held.headers).map_err(unreadable)?,
+        headers: serde_json::from_str(&held.headers).map_err(|fault| unreadable(&fault))?,
         body: held.body,
     }))
 }
@@ -65,13 +65,13 @@ pub fn keep(tx: &mut Tx<'_>, asked: &Asked, kept: &Kept) -> Outcome<()> {
         key: asked.key.clone(),
         fingerprint: asked.fingerprint.to_vec(),
         status: Some(i32::from(kept.status)),
-        headers: serde_json::to_string(&kept.headers).map_err(unreadable)?,
+        headers: serde_json::to_string(&kept.headers).map_err(|fault| unreadable(&fault))?,
         body: kept.body.clone(),
         created_at: tx.machine_now,
     };
     Ok(idempotency::keep(tx.conn, &row)?)
 }
 
-fn unreadable(error: serde_json::Error) -> StoreError {
-    StoreError::Unsupported(format!("a kept answer: {error}"))
+fn unreadable(fault: &serde_json::Error) -> StoreError {
+    StoreError::Unsupported(format!("a kept answer: {fault}"))
 }

@@ -381,7 +381,7 @@ pub(super) fn distinct_units<'a>(
 
 /// One unit that is not a group.
 fn one_unit(tx: &mut Tx<'_>, key: &str, pointer: &str, check: &mut Check) -> Outcome<Option<UnitRow>> {
-    let unit = units::find_any(tx.conn, key)?;
+    let unit = units::find_by_key(tx.conn, key)?;
     match &unit {
         None => check.fault(Fault::at(pointer, Code::FieldReference).with("value", key)),
         Some(unit) if unit.kind == UnitKind::Group => {

@@ -7,7 +7,7 @@ use crate::domain::audit::Stream;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
-use crate::queries::people::hash_secret;
+use crate::queries::people::{Touch, hash_secret};
 use crate::store::sessions::SessionRow;
 use crate::store::users::UserRow;
 use crate::store::{StoreError, idempotency, sessions, tokens, users};
@@ -134,13 +134,13 @@ fn standing(user: &UserRow) -> Standing {
 }
 
 fn note_failure(tx: &mut Tx<'_>, id: UserId) -> Outcome<()> {
-    let Some(user) = users::find(tx.conn, id)? else { return Ok(()) };
+    let Some(user) = users::lock(tx.conn, id)? else { return Ok(()) };
     let next = standing(&user).after_failure(tx.machine_now);
     Ok(users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?)
 }
 
 fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<SignedIn> {
-    let Some(user) = users::find(tx.conn, id)?.filter(|user| user.active) else {
+    let Some(user) = users::lock(tx.conn, id)?.filter(|user| user.active) else {
         return Err(Refusal::new(Code::SignInFailed).into());
     };
     if user.failed_sign_ins > 0 || user.locked_until.is_some() {
@@ -166,17 +166,17 @@ fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<
 pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, session: SessionId) -> Outcome<()> {
     sessions::end(tx.conn, session)?;
     if let Some(user) = actor.user_id {
+        users::lock(tx.conn, user)?;
         record(tx, actor, Stream::User(user), "user.signed_out", &json!({ "session": session }))?;
     }
     Ok(())
 }
 
 /// Notes that a token or a session is in use. Says nothing about the person, so it is no event.
-pub fn touch(tx: &mut Tx<'_>, what: crate::queries::people::Touch) -> Outcome<()> {
-    use crate::queries::people::Touch;
+pub fn touch(tx: &mut Tx<'_>, what: Touch) -> Outcome<()> {
     match what {
-        Touch::Token(id) => tokens::touch(tx.conn, id, tx.machine_now)?,
-        Touch::Session(id) => sessions::touch(tx.conn, id, tx.machine_now)?,
+        Touch::Token(id, at) => tokens::touch(tx.conn, id, at)?,
+        Touch::Session(id, at) => sessions::touch(tx.conn, id, at)?,
     }
     Ok(())
 }

@@ -230,7 +230,7 @@ fn checked(command: Command) -> Result<Command, Refusal> {
 
 /// The active unit, no group, that a key names as a ticket's next lead; what is wrong with it is a fault.
 pub(super) fn next_lead(tx: &mut Tx<'_>, key: &str, pointer: &str, check: &mut Check) -> Outcome<Option<UnitId>> {
-    let found = units::find_any(tx.conn, key)?;
+    let found = units::find_by_key(tx.conn, key)?;
     match &found {
         Some(unit) if unit.kind == UnitKind::Group => {
             check.fault(Fault::at(pointer, Code::UnitIsGroup).with("unit", &unit.code));

@@ -121,7 +121,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewUnit) -> Outcome<UnitId> {
         updated_at: tx.now,
     };
     let members = members(tx, &mut check, row.kind, &new.members)?;
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     stand_in_the_tree(tx, &row)?;
     unless_taken(&row.code, savepoint(tx.conn, |conn| units::insert(conn, &row)))?;
     if !members.is_empty() {
@@ -144,7 +144,8 @@ pub fn change(
     change: UnitChange,
 ) -> Outcome<UnitId> {
     actor.require(&[Role::Admin])?;
-    let held = units::find_any(tx.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
+    let found = units::find_by_key(tx.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
+    let held = units::lock(tx.conn, found.id)?.ok_or_else(Refusal::missing)?;
     check_version(version, held.version)?;
     let held_members: Vec<UnitId> =
         units::members(tx.conn, &[held.id])?.into_iter().map(|(_, member)| member).collect();
@@ -176,7 +177,7 @@ pub fn change(
         active: flag(&mut check, "/active", held.active, change.active),
         ..held.clone()
     };
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     if row == held && members == held_members {
         return Ok(held.id);
     }
@@ -191,7 +192,7 @@ pub fn change(
     Ok(row.id)
 }
 
-fn checked(mut check: Check, row: UnitRow) -> Result<UnitRow, Refusal> {
+fn checked(mut check: Check, row: &UnitRow) -> Result<UnitRow, Refusal> {
     let name = check.line("/name", &row.name, LINE);
     let short_name = check.optional_line("/short_name", Some(&row.short_name), LINE);
     let row = UnitRow {
@@ -201,7 +202,7 @@ fn checked(mut check: Check, row: UnitRow) -> Result<UnitRow, Refusal> {
         mailbox: check.email("/contacts/mailbox", row.mailbox.as_deref()),
         backup_mailbox: check.email("/contacts/backup_mailbox", row.backup_mailbox.as_deref()),
         name,
-        ..row
+        ..row.clone()
     };
     check.done(row)
 }
@@ -239,7 +240,7 @@ pub(super) fn flag(check: &mut Check, pointer: &str, held: bool, change: Patch<b
 
 fn parent(tx: &mut Tx<'_>, check: &mut Check, text: Option<&str>) -> Outcome<Option<UnitId>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-    let found = units::find_any(tx.conn, text)?;
+    let found = units::find_by_key(tx.conn, text)?;
     if found.is_none() {
         check.fault(Fault::at("/parent_id", Code::FieldReference).with("value", text));
     }
@@ -256,7 +257,7 @@ fn members(tx: &mut Tx<'_>, check: &mut Check, kind: UnitKind, texts: &[String])
     let mut found = Vec::new();
     for (at, text) in texts.iter().take(MEMBERS).enumerate() {
         let pointer = format!("/members/{at}");
-        match units::find_any(tx.conn, text.trim())? {
+        match units::find_by_key(tx.conn, text.trim())? {
             None => check.fault(Fault::at(pointer, Code::FieldReference).with("value", text)),
             Some(unit) if unit.kind == UnitKind::Group => {
                 let reason = Arg::both(format!("{text} 本身是单位组"), format!("{text} is a group itself"));
@@ -274,12 +275,10 @@ fn members(tx: &mut Tx<'_>, check: &mut Check, kind: UnitKind, texts: &[String])
 /// Groups stand outside the tree; below a unit there is no way back to it.
 fn stand_in_the_tree(tx: &mut Tx<'_>, row: &UnitRow) -> Outcome<()> {
     let Some(parent) = row.parent_id else { return Ok(()) };
-    if row.kind == UnitKind::Group {
-        return Err(Refusal::new(Code::UnitIsGroup).with("unit", &row.code).into());
-    }
     let above = units::find(tx.conn, parent)?.ok_or_else(Refusal::missing)?;
-    if above.kind == UnitKind::Group {
-        return Err(Refusal::new(Code::UnitIsGroup).with("unit", &above.code).into());
+    if let Some(group) = [row, &above].into_iter().find(|unit| unit.kind == UnitKind::Group) {
+        let fault = Fault::at("/parent_id", Code::UnitIsGroup).with("unit", &group.code);
+        return Err(Refusal::field(fault).into());
     }
     if units::subtree(tx.conn, row.id)?.contains(&parent) {
         return Err(Refusal::new(Code::UnitCycle).with("unit", &above.code).into());

@@ -18,6 +18,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use std::future::{Ready, ready};
+use std::str::FromStr;
 
 /// What handlers give back.
 pub type Answer = Result<Reply, Fault>;
@@ -160,12 +161,31 @@ impl Call {
         Ok(self.state.write(&self.credentials, road).await?)
     }
 
+    /// The hash of a password that a body holds: made before the transaction, because it takes its time, and for nobody
+    /// who couldn't change anything.
+    ///
+    /// # Errors
+    /// When the caller isn't let in, or too many wait.
+    pub async fn hash(&self, password: Option<String>) -> Result<Option<String>, Fault> {
+        let Some(password) = password else { return Ok(None) };
+        self.state.admit(&self.credentials).await?;
+        Ok(Some(self.state.hashing.hash(password).await?))
+    }
+
     fn settle<I: Input>(&self, input: I) -> Result<I::Value, Refusal> {
         match &self.misnamed {
             Some(refusal) => Err(refusal.clone()),
             None => input.settle(),
         }
     }
+}
+
+/// The id in a path; what isn't even shaped like one is not there.
+///
+/// # Errors
+/// `not_found`.
+pub fn id<T: FromStr>(text: &str) -> Result<T, Refusal> {
+    text.parse().map_err(|_shapeless| Refusal::missing())
 }
 
 /// An answer: status, headers of its own, JSON.
@@ -204,9 +224,14 @@ impl Reply {
     /// # Errors
     /// When it can't be written as JSON.
     pub fn created<T: Serialize>(location: impl Into<String>, row: &T, version: i64) -> Outcome<Self> {
-        let mut reply = Self::row(row, version)?.with_header("location", location.into());
-        reply.status = StatusCode::CREATED;
-        Ok(reply)
+        Ok(Self::row(row, version)?.as_created(location))
+    }
+
+    /// 201 for what was made, and where it lies.
+    #[must_use]
+    pub fn as_created(mut self, location: impl Into<String>) -> Self {
+        self.status = StatusCode::CREATED;
+        self.with_header("location", location)
     }
 
     /// 204.

@@ -21,17 +21,17 @@ pub fn given(request: &HttpRequest) -> Result<Option<i64>, Refusal> {
     if headers.next().is_some() {
         return Err(malformed());
     }
-    read(header.to_str().unwrap_or_default().trim()).ok_or_else(malformed)
+    match header.to_str().unwrap_or_default().trim() {
+        "*" => Ok(None),
+        tag => read(tag).map(Some).ok_or_else(malformed),
+    }
 }
 
-/// `Some(None)` for `*`; `None` if it can't be read. A weak tag never matches (RFC 9110, 13.1.1), so it is refused.
-fn read(header: &str) -> Option<Option<i64>> {
-    if header == "*" {
-        return Some(None);
-    }
-    let digits = header.strip_prefix('"')?.strip_suffix('"')?;
+/// A weak tag never matches (RFC 9110, 13.1.1), so it is not read.
+fn read(tag: &str) -> Option<i64> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok().map(Some) } else { None }
+    if plain { digits.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -40,9 +40,8 @@ mod tests {
 
     #[test]
     fn only_a_tag_as_it_was_given_is_read() {
-        assert_eq!(read("\"7\""), Some(Some(7)));
-        assert_eq!(read("*"), Some(None));
-        for wrong in ["", "7", "\"\"", "\"+7\"", "\"7", "W/\"7\"", "\"7\", \"8\"", "\"99999999999999999999\""] {
+        assert_eq!(read("\"7\""), Some(7));
+        for wrong in ["", "*", "7", "\"\"", "\"+7\"", "\"7", "W/\"7\"", "\"7\", \"8\"", "\"99999999999999999999\""] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

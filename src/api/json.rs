@@ -69,6 +69,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for RowsVisitor<T> {
     }
 }
 
+impl<T> Body<T> {
+    /// The value, if it fits, before it is settled who asks.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.fits.as_ref().ok()
+    }
+}
+
 impl<T: Send + 'static> Input for Body<T> {
     type Value = T;
 

@@ -2,6 +2,7 @@
 //!
 //! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
 
+pub mod attachments;
 pub mod audit;
 pub mod calendars;
 pub mod call;
@@ -11,15 +12,19 @@ pub mod feedback;
 pub mod findings;
 pub mod idempotency;
 pub mod json;
+pub mod me;
 pub mod notices;
 pub mod openapi;
 pub mod overview;
 pub mod page;
 pub mod params;
 pub mod requests;
+pub mod session;
 mod shape;
 pub mod tickets;
+pub mod tokens;
 pub mod units;
+pub mod users;
 
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::problem::Fault;
@@ -47,7 +52,9 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 fn resources(config: &mut ServiceConfig<'_>) {
-    config.configure(units::routes).configure(notices::routes).configure(findings::routes);
+    config.configure(session::routes).configure(me::routes).configure(tokens::routes);
+    config.configure(users::routes).configure(units::routes).configure(attachments::routes);
+    config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
 }

@@ -1,4 +1,4 @@
-//! The interface's own description (OpenAPI 3.1), made from the handlers. What is true of every call, such as its
+//! The interface's own description (`OpenAPI` 3.1), made from the handlers. What is true of every call, such as its
 //! problems, is added here; and it is asked which methods and parameters an address knows, so it can't be wrong.
 
 use crate::api::routes;

@@ -72,7 +72,7 @@ pub(super) fn from_query<T: DeserializeOwned>(mut pairs: Vec<(String, Vec<String
 
 /// RFC 6901.
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter().fold(String::new(), |pointer, part| pointer + "/" + &part.replace('~', "~0").replace('/', "~1"))
 }
 
 /// Removes a member of an object, so that the rest can be looked at.
@@ -95,7 +95,7 @@ fn take_out(body: &mut Value, path: &[String]) -> bool {
 pub(super) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Arg {
     nearest(name, known).map_or_else(
         || Arg::from(""),
-        |near| Arg::both(format!("，是否想写 {near}"), format!("; did you mean {near}?")),
+        |near| Arg::both(format!("（是否想写 {near}？）"), format!(" (did you mean {near}?)")),
     )
 }
 
@@ -263,10 +263,8 @@ fn visit_text<'de, V: Visitor<'de>>(text: &'de str, visitor: V) -> Result<V::Val
 #[derive(Clone, Copy)]
 struct Node<'de>(&'de Value);
 
-impl<'de> Node<'de> {
-    fn wrong<V: Visitor<'de>>(self, visitor: &V) -> Misfit {
-        Misfit::new(expectation(Wanted(visitor).to_string()))
-    }
+fn wrong<'de, V: Visitor<'de>>(visitor: &V) -> Misfit {
+    Misfit::new(expectation(Wanted(visitor).to_string()))
 }
 
 impl<'de> Deserializer<'de> for Node<'de> {
@@ -299,7 +297,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         match self.0 {
             Value::String(text) => visit_formatted(text, visitor),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(self.wrong(&visitor))
+                Err(wrong(&visitor))
             }
         }
     }
@@ -311,7 +309,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Misfit> {
         // serde would take an array as the fields in their order.
-        if self.0.is_object() { self.deserialize_any(visitor) } else { Err(self.wrong(&visitor)) }
+        if self.0.is_object() { self.deserialize_any(visitor) } else { Err(wrong(&visitor)) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -521,6 +519,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
     struct Item {
         cause: String,
         on: NaiveDate,
@@ -546,7 +545,7 @@ mod tests {
         assert_eq!(
             faults(body),
             [
-                "/titel field.unknown There is no field titel; did you mean title?.",
+                "/titel field.unknown There is no field titel (did you mean title?).",
                 "/title field.type Must be text.",
                 "/percent field.type Must be a whole number.",
                 "/done field.type Must be true or false.",
@@ -612,7 +611,7 @@ mod tests {
         assert_eq!(
             told(&wrong.unwrap_err()),
             [
-                "kinds field.unknown There is no field kinds; did you mean kind?.",
+                "kinds field.unknown There is no field kinds (did you mean kind?).",
                 "kind field.choice Choose one of county, district, city, zone, department, office, other, group.",
                 "active field.duplicate false stands here more than once.",
                 "from field.date Write a real date like 2021-08-27.",

@@ -3,9 +3,15 @@
 
 mod audit;
 mod config;
+mod demo;
 mod import;
 mod openapi;
+mod remind;
 mod say;
+mod serve;
+mod server;
+mod token;
+mod user;
 
 use crate::config::Config;
 use crate::domain::words::Lang;
@@ -57,8 +63,20 @@ struct General {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve the product
+    Serve(serve::Arguments),
+    /// Make a sandbox with the source notice, or go on with one, and serve it
+    Demo(demo::Arguments),
     /// Take in units, users, findings, coverage rows, requirements or assets from a CSV file
     Import(import::Arguments),
+    /// Look once at what is due and deliver it
+    Remind(remind::Arguments),
+    /// Make and keep accounts
+    #[command(subcommand)]
+    User(user::User),
+    /// Make access tokens
+    #[command(subcommand)]
+    Token(token::Token),
     /// Prove that the record is whole
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -74,6 +92,11 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let general = &cli.general;
     let done = match cli.command {
+        Command::Serve(arguments) => serve::run(general, &arguments),
+        Command::Demo(arguments) => demo::run(general, &arguments),
+        Command::Remind(arguments) => remind::run(general, &arguments),
+        Command::User(user) => user::run(general, user),
+        Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),
         Command::Audit(audit) => audit::run(general, &audit),
         Command::Config(arguments) => config::run(general, &arguments),

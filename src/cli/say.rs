@@ -26,10 +26,9 @@ enum Reason {
 }
 
 impl CliFault {
-    /// Everything that stands in the way; `None` where nothing does.
-    pub fn of(lang: Lang, faults: Vec<Self>) -> Option<Self> {
-        let reasons: Vec<Reason> = faults.into_iter().flat_map(|fault| fault.reasons).collect();
-        (!reasons.is_empty()).then_some(Self { lang, reasons })
+    /// Everything that stands in the way.
+    pub fn all(lang: Lang, faults: Vec<Self>) -> Self {
+        Self { lang, reasons: faults.into_iter().flat_map(|fault| fault.reasons).collect() }
     }
 
     pub fn in_lang(self, lang: Lang) -> Self {

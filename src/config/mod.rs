@@ -183,6 +183,13 @@ impl Config {
         layers.settle(Self::across).map(|_| settings)
     }
 
+    /// One setting that turned out to be unusable when it was put to use.
+    #[must_use]
+    pub fn unusable(key: &str, reason: impl std::fmt::Display) -> ConfigFault {
+        let place = "rectify".to_owned();
+        ConfigFault(vec![Problem { key: key.to_owned(), place, reason: reason.to_string() }])
+    }
+
     /// The compiled-in defaults, for tests.
     pub fn defaults(data_dir: &Path) -> Result<Self, ConfigFault> {
         let mut layers = layers::Layers::defaults()?;

@@ -83,15 +83,15 @@ mod tests {
             #[serde(default)]
             mailbox: Patch<String>,
         }
-        let read = |text: &str| serde_json::from_str::<Change>(text).unwrap().mailbox;
-        assert_eq!(read("{}").over(Some("a".to_owned())), Some("a".to_owned()));
-        assert_eq!(read(r#"{"mailbox":null}"#).over(Some("a".to_owned())), None);
-        assert_eq!(read(r#"{"mailbox":"b"}"#).over(Some("a".to_owned())), Some("b".to_owned()));
         #[derive(Debug, Deserialize)]
         #[expect(dead_code, reason = "only read into")]
         struct Forgetful {
             mailbox: Patch<String>,
         }
+        let read = |text: &str| serde_json::from_str::<Change>(text).unwrap().mailbox;
+        assert_eq!(read("{}").over(Some("a".to_owned())), Some("a".to_owned()));
+        assert_eq!(read(r#"{"mailbox":null}"#).over(Some("a".to_owned())), None);
+        assert_eq!(read(r#"{"mailbox":"b"}"#).over(Some("a".to_owned())), Some("b".to_owned()));
         assert!(serde_json::from_str::<Forgetful>("{}").is_err());
         assert_eq!(Patch::<String>::Clear.onto("a".to_owned()), "");
     }

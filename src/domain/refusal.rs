@@ -182,6 +182,8 @@ catalogue! {
         "{unit} 是该单位的下级。", "{unit} is below this unit.";
     UnitIsGroup = "unit.is_group" Field: "不能使用单位组", "a group can't stand here";
         "{unit} 是单位组，没有用户和上下级。", "{unit} is a group; it has no users, parent or children.";
+    LastAdmin = "user.last_admin" Conflict: "至少须保留一名管理员", "One admin must remain";
+        "{login} 是最后一名在用的管理员。请先指定另一名管理员。", "{login} is the last active admin. Make somebody else one first.";
 
     FeedbackEmpty = "feedback.empty" Invalid: "书面反馈没有内容", "The letter answers nothing";
         "请至少答复一个任务或一条工作要求。", "Answer at least one ticket or one requirement.";

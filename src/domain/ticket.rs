@@ -67,7 +67,7 @@ pub struct Ticket {
     pub closed_at: Option<Instant>,
     pub last_progress_at: Option<Instant>,
 
-    /// The stream's event count: what ETag and If-Match speak of.
+    /// The stream's event count: what `ETag` and `If-Match` speak of.
     pub version: i64,
 }
 
@@ -143,16 +143,14 @@ fn rule(act: Act) -> (Who, &'static [State], Code) {
         Act::DecideObjection | Act::Reassign => {
             (Who::Office(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress)
         }
-        Act::Feedback => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
-        Act::RegisterLetter => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::Feedback | Act::AskExtension => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::RegisterLetter | Act::Urge => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::Accept | Act::Return => (Who::Outsider(COORDINATOR), &[Submitted], Code::TicketNotSubmitted),
         Act::PassLookBack | Act::FailLookBack => (Who::Outsider(COORDINATOR), &[Accepted], Code::TicketNotAccepted),
         Act::Carry => (Who::Office(APPROVER), &[InProgress, Returned], Code::TicketNotInProgress),
         Act::Cancel => (Who::Office(APPROVER), OPEN, Code::TicketNotOpen),
         Act::Reopen => (Who::Office(APPROVER), &[Closed], Code::TicketNotClosed),
-        Act::AskExtension => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::DecideExtension | Act::MoveDueDate => (Who::Office(APPROVER), UNITS_MOVE, Code::TicketNotWithUnit),
-        Act::Urge => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::Comment => (Who::Anyone, State::ALL, Code::TicketNotOpen),
     }
 }

@@ -42,7 +42,14 @@ pub struct Incoming {
     head: Vec<u8>,
 }
 
-/// A file that is in.
+/// A file that is whole, and neither kept nor dropped.
+pub struct Arrived {
+    store: Arc<dyn ObjectStore>,
+    key: Key,
+    blob: Blob,
+}
+
+/// A file's bytes by what they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// Lower-case hexadecimal.
@@ -113,27 +120,48 @@ impl Incoming {
         &self.head
     }
 
-    /// Keeps the file for good: on the disk when this returns. The same content a second time is kept once.
+    /// The file is whole; it is on the disk when this returns, but not kept yet.
     ///
     /// # Errors
-    /// When it can't be kept; nothing is left behind then.
-    pub async fn finish(self) -> Result<Blob, BlobFault> {
+    /// When it can't be written.
+    pub async fn close(self) -> Result<Arrived, BlobFault> {
         self.writer.finish().await?;
-        let sha256 = hex(&self.hasher.finalize());
-        let target = key(&sha256);
-        let moved = match self.store.head(&target).await {
-            Ok(_) => self.store.delete(&self.key).await,
-            Err(object_store::Error::NotFound { .. }) => self.store.rename(&self.key, &target).await,
-            Err(fault) => Err(fault),
-        };
-        moved?;
-        Ok(Blob { sha256, size_bytes: self.size })
+        let blob = Blob { sha256: hex(&self.hasher.finalize()), size_bytes: self.size };
+        Ok(Arrived { store: self.store, key: self.key, blob })
     }
 
     /// Drops what has come so far.
     pub async fn abandon(self) {
         if let Err(fault) = self.writer.abort().await {
             tracing::warn!(%fault, "an unfinished upload stays behind");
+        }
+    }
+}
+
+impl Arrived {
+    #[must_use]
+    pub fn blob(&self) -> &Blob {
+        &self.blob
+    }
+
+    /// Keeps it for good. The same content a second time is kept once.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    pub async fn keep(self) -> Result<Blob, BlobFault> {
+        let target = key(&self.blob.sha256);
+        match self.store.head(&target).await {
+            Ok(_) => self.store.delete(&self.key).await?,
+            Err(object_store::Error::NotFound { .. }) => self.store.rename(&self.key, &target).await?,
+            Err(fault) => return Err(fault.into()),
+        }
+        Ok(self.blob)
+    }
+
+    /// Drops it.
+    pub async fn abandon(self) {
+        if let Err(fault) = self.store.delete(&self.key).await {
+            tracing::warn!(%fault, "an unwanted upload stays behind");
         }
     }
 }
@@ -162,7 +190,7 @@ mod tests {
         for piece in pieces {
             incoming.write(piece).await.unwrap();
         }
-        incoming.finish().await.unwrap()
+        incoming.close().await.unwrap().keep().await.unwrap()
     }
 
     fn files(folder: &Path) -> Vec<String> {
@@ -198,6 +226,9 @@ mod tests {
         let mut incoming = blobs.begin(Uuid::from_u128(1)).await.unwrap();
         incoming.write(b"half").await.unwrap();
         incoming.abandon().await;
+        let mut incoming = blobs.begin(Uuid::from_u128(2)).await.unwrap();
+        incoming.write(b"whole").await.unwrap();
+        incoming.close().await.unwrap().abandon().await;
         assert!(files(room.path()).is_empty());
         assert!(blobs.read(&"0".repeat(64)).await.is_err());
     }

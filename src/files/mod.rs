@@ -4,4 +4,5 @@ pub mod blobs;
 pub mod cells;
 pub mod csv;
 pub mod imports;
+pub mod kinds;
 pub mod table;

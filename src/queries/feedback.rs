@@ -134,7 +134,7 @@ fn resolved(read: &mut Read<'_>, query: &FeedbackQuery) -> Outcome<(Option<Notic
     }
     let mut named = Vec::new();
     for key in &query.unit {
-        match units::find_any(read.conn, key)? {
+        match units::find_by_key(read.conn, key)? {
             Some(row) => named.push(row.id),
             None => faults.push(unknown("unit", key)),
         }

@@ -1,5 +1,6 @@
 //! Every view: what JSON and pages show, read on one snapshot within what the reader may see.
 
+pub mod attachments;
 pub mod audit;
 pub mod calendars;
 pub mod feedback;
@@ -13,3 +14,4 @@ pub mod reminders;
 pub mod tickets;
 pub mod timeline;
 pub mod units;
+pub mod users;

@@ -2,6 +2,7 @@
 
 use crate::domain::actor::{Actor, Scope};
 use crate::domain::id::{SessionId, TokenId, UnitId};
+use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::vocabulary::TokenScope;
 use crate::domain::words::Lang;
@@ -33,6 +34,12 @@ impl Credential {
         let (id, rest) = secret.strip_prefix("rct_")?.split_once('_')?;
         let fits = id.len() == 8 && rest.len() == 43 && secret.is_ascii();
         fits.then(|| Self::Token(hash_secret(secret)))
+    }
+
+    /// A session's secret that was made a moment ago.
+    #[must_use]
+    pub fn fresh(secret: &str) -> Self {
+        Self::Session(hash_secret(secret))
     }
 
     /// A session cookie's value: 43 characters.
@@ -74,11 +81,11 @@ pub enum Via {
     Session { id: SessionId, csrf_token: String },
 }
 
-/// Whose use is to be noted.
+/// Whose use, and when, is to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touch {
-    Token(TokenId),
-    Session(SessionId),
+    Token(TokenId, Instant),
+    Session(SessionId, Instant),
 }
 
 impl Deref for Identity {
@@ -107,7 +114,8 @@ fn by_token(read: &mut Read<'_>, hash: &[u8; 32]) -> Outcome<Identity> {
     let Some((token, user)) = found else { return Err(Refusal::new(Code::TokenInvalid).into()) };
     let noted = token.last_used_at.is_some_and(|at| at.plus(TOKEN_NOTED_EVERY) > read.machine_now);
     let via = Via::Token { id: token.id, scopes: token.scope_list() };
-    identity(read, &user, via, (!noted).then_some(Touch::Token(token.id)))
+    let touch = (!noted).then_some(Touch::Token(token.id, read.machine_now));
+    identity(read, &user, via, touch)
 }
 
 fn by_session(read: &mut Read<'_>, hash: &[u8; 32], idle: Duration) -> Outcome<Identity> {
@@ -120,7 +128,7 @@ fn by_session(read: &mut Read<'_>, hash: &[u8; 32], idle: Duration) -> Outcome<I
     let Some((session, user)) = found else { return Err(Refusal::new(Code::SignInRequired).into()) };
     let noted = session.seen_at.plus(SESSION_NOTED_EVERY.min(idle / 4)) > now;
     let via = Via::Session { id: session.id, csrf_token: session.csrf_token };
-    identity(read, &user, via, (!noted).then_some(Touch::Session(session.id)))
+    identity(read, &user, via, (!noted).then_some(Touch::Session(session.id, now)))
 }
 
 fn same(held: &[u8], given: &[u8]) -> bool {

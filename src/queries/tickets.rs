@@ -233,7 +233,7 @@ fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
     let mut unit_ids = |parameter: &str, keys: &[String]| -> Outcome<Vec<UnitId>> {
         let mut ids = Vec::with_capacity(keys.len());
         for key in keys {
-            match units::find_any(read.conn, key)? {
+            match units::find_by_key(read.conn, key)? {
                 Some(row) => ids.push(row.id),
                 None => faults.push(unknown(parameter, key)),
             }

@@ -78,7 +78,7 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: UnitQuery, ask: &Ask) -> 
 /// # Errors
 /// When there is none.
 pub fn get(read: &mut Read<'_>, actor: &Actor, id_or_code: &str) -> Outcome<Unit> {
-    let row = units::find_any(read.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
+    let row = units::find_by_key(read.conn, id_or_code)?.ok_or_else(Refusal::missing)?;
     let unit = seen(read, actor, vec![row])?.pop();
     Ok(unit.ok_or_else(Refusal::missing)?)
 }
@@ -92,7 +92,7 @@ pub fn referred(read: &mut Read<'_>, parameter: &str, id_or_code: &str) -> Outco
         let place = Place::Parameter(parameter.to_owned());
         Refusal::field(Fault::new(place, Code::FieldReference).with("value", id_or_code))
     };
-    Ok(units::find_any(read.conn, id_or_code)?.ok_or_else(missing)?.id)
+    Ok(units::find_by_key(read.conn, id_or_code)?.ok_or_else(missing)?.id)
 }
 
 fn seen(read: &mut Read<'_>, actor: &Actor, rows: Vec<UnitRow>) -> Outcome<Vec<Unit>> {

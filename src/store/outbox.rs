@@ -471,6 +471,15 @@ pub fn insert_attempt(conn: &mut Conn, row: &AttemptRow) -> StoreResult<()> {
     Ok(())
 }
 
+/// Attempts made at this moment of the office's time or after, oldest first.
+pub fn attempts_since(conn: &mut Conn, at: Instant) -> StoreResult<Vec<AttemptRow>> {
+    Ok(attempts::table
+        .filter(attempts::at.ge(at))
+        .order((attempts::at.asc(), attempts::message_id.asc(), attempts::no.asc()))
+        .select(AttemptRow::as_select())
+        .load(conn)?)
+}
+
 /// A message's attempts, oldest first.
 pub fn attempts_of(conn: &mut Conn, id: MessageId) -> StoreResult<Vec<AttemptRow>> {
     Ok(attempts::table

@@ -4,7 +4,7 @@ use crate::domain::id::UnitId;
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::UnitKind;
 use crate::store::schema::{unit_members, units};
-use crate::store::{Conn, MultiBackend, StoreResult, native, page};
+use crate::store::{Conn, MultiBackend, StoreResult, locked, native, page};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -40,8 +40,21 @@ pub fn find(conn: &mut Conn, id: UnitId) -> StoreResult<Option<UnitRow>> {
     Ok(units::table.filter(units::id.eq(id)).select(UnitRow::as_select()).first(conn).optional()?)
 }
 
+/// For a change that records an event.
+pub fn lock(conn: &mut Conn, id: UnitId) -> StoreResult<Option<UnitRow>> {
+    Ok(locked!(conn, first: units::table.filter(units::id.eq(id)).select(UnitRow::as_select())).optional()?)
+}
+
 pub fn find_by_code(conn: &mut Conn, code: &str) -> StoreResult<Option<UnitRow>> {
     Ok(units::table.filter(units::code.eq(code)).select(UnitRow::as_select()).first(conn).optional()?)
+}
+
+/// By id or code.
+pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<UnitRow>> {
+    match key.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_code(conn, key),
+    }
 }
 
 /// By codes or ids, in any order; what isn't there is left out.
@@ -153,12 +166,4 @@ pub fn set_members(conn: &mut Conn, group: UnitId, ids: &[UnitId]) -> StoreResul
         .collect();
     native!(conn, c => diesel::insert_into(unit_members::table).values(&rows).execute(c))?;
     Ok(())
-}
-
-/// By id or by code.
-pub fn find_any(conn: &mut Conn, text: &str) -> StoreResult<Option<UnitRow>> {
-    match text.parse() {
-        Ok(id) => find(conn, id),
-        Err(_) => find_by_code(conn, text),
-    }
 }

@@ -4,9 +4,10 @@ use crate::domain::id::{UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::Role;
 use crate::store::schema::users;
-use crate::store::{Conn, MultiBackend, StoreResult, page};
+use crate::store::{Conn, MultiBackend, StoreResult, locked, page};
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = users, check_for_backend(MultiBackend), treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -68,6 +69,19 @@ pub fn find(conn: &mut Conn, id: UserId) -> StoreResult<Option<UserRow>> {
     Ok(users::table.filter(users::id.eq(id)).select(UserRow::as_select()).first(conn).optional()?)
 }
 
+/// For a change that records an event.
+pub fn lock(conn: &mut Conn, id: UserId) -> StoreResult<Option<UserRow>> {
+    Ok(locked!(conn, first: users::table.filter(users::id.eq(id)).select(UserRow::as_select())).optional()?)
+}
+
+/// By id or login.
+pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<UserRow>> {
+    match key.parse() {
+        Ok(id) => find(conn, id),
+        Err(_) => find_by_login(conn, key),
+    }
+}
+
 pub fn find_by_login(conn: &mut Conn, login: &str) -> StoreResult<Option<UserRow>> {
     Ok(users::table.filter(users::login.eq(login)).select(UserRow::as_select()).first(conn).optional()?)
 }
@@ -122,7 +136,7 @@ pub fn active_with_role(conn: &mut Conn, role: Role) -> StoreResult<Vec<UserRow>
 pub struct UserFilter {
     pub units: Vec<UnitId>,
     pub active: Option<bool>,
-    pub role: Option<Role>,
+    pub roles: Vec<Role>,
     /// Part of login, name or e-mail.
     pub text: Option<String>,
 }
@@ -148,8 +162,9 @@ fn filtered(filter: &UserFilter) -> users::BoxedQuery<'static, MultiBackend> {
     if let Some(active) = filter.active {
         query = query.filter(users::active.eq(active));
     }
-    if let Some(role) = filter.role {
-        query = query.filter(users::roles.like(page::contains(role.as_str())).escape('\\'));
+    if !filter.roles.is_empty() {
+        // No role's word holds another's.
+        query = query.filter(one_of(&filter.roles));
     }
     if let Some(text) = &filter.text {
         let pattern = page::contains(text);
@@ -162,6 +177,15 @@ fn filtered(filter: &UserFilter) -> users::BoxedQuery<'static, MultiBackend> {
         );
     }
     query
+}
+
+/// Holds one of these roles.
+fn one_of(roles: &[Role]) -> Box<dyn BoxableExpression<users::table, MultiBackend, SqlType = Bool>> {
+    let never: Box<dyn BoxableExpression<users::table, MultiBackend, SqlType = Bool>> =
+        Box::new(users::id.ne(users::id));
+    roles
+        .iter()
+        .fold(never, |any, role| Box::new(any.or(users::roles.like(page::contains(role.as_str())).escape('\\'))))
 }
 
 /// Notes a failed sign-in, or forgets them all. No event and no new version: it says nothing about the person.

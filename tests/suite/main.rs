@@ -3,7 +3,11 @@
 //! `cfg(test)` always holds here; it tells clippy that a helper may unwrap as a test may.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod default_rules;
+#[cfg(test)]
+mod problems;
 #[cfg(test)]
 mod reminders;
 #[cfg(test)]

@@ -52,10 +52,11 @@ fn lines_with(source: &Source, word: &str) -> Vec<String> {
 }
 
 fn holds(line: &str, word: &str) -> bool {
-    let is_name = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let is_other = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
     line.match_indices(word).any(|(at, _)| {
-        let ends_as_name = is_name(word.chars().next_back());
-        !is_name(line[..at].chars().next_back()) && !(ends_as_name && is_name(line[at + word.len()..].chars().next()))
+        let (before, rest) = line.split_at(at);
+        let begins = is_other(before.chars().next_back());
+        begins && (is_other(word.chars().next_back()) || is_other(rest.chars().nth(word.len())))
     })
 }
 
@@ -66,15 +67,12 @@ fn code_of(text: &str) -> String {
     while at < letters.len() {
         let rest = &letters[at..];
         let length = comment(rest).or_else(|| literal(rest, letters[..at].last().copied()));
-        match length {
-            Some(length) => {
-                code.extend(rest[..length].iter().map(|letter| if *letter == '\n' { '\n' } else { ' ' }));
-                at += length;
-            }
-            None => {
-                code.push(letters[at]);
-                at += 1;
-            }
+        if let Some(length) = length {
+            code.extend(rest[..length].iter().map(|letter| if *letter == '\n' { '\n' } else { ' ' }));
+            at += length;
+        } else {
+            code.push(letters[at]);
+            at += 1;
         }
     }
     code

@@ -164,13 +164,7 @@ pub fn apply(
     let (event, payload) = match command {
         Command::Acknowledge { handler } => next.acknowledge(handler, now),
         Command::Progress { text, percent, attachments, corrects } => {
-            if percent.is_some() && !actor.is_of(ticket.unit_id) {
-                let fault = Fault::at("/percent", Code::FieldNotAllowed)
-                    .with("reason", Arg::both("百分比由牵头单位填写", "the percentage is the lead unit's to give"));
-                return Err(Refusal::field(fault));
-            }
-            next.percent = percent.unwrap_or(next.percent);
-            next.last_progress_at = Some(now);
+            next.advance(percent, actor, now)?;
             let payload =
                 json!({"text": text, "percent": percent, "attachment_ids": attachments, "corrects": corrects});
             ("ticket.progress_logged", payload)
@@ -252,11 +246,7 @@ pub fn apply(
             ("ticket.extension_decided", payload)
         }
         Command::MoveDueDate { to, reason } => {
-            next.set_due(to, "/to", office, now)?;
-            if next.due == ticket.due {
-                let why = Arg::both("与现期限相同", "It is due on that day already");
-                return Err(Refusal::field(Fault::at("/to", Code::FieldNotAllowed).with("reason", why)));
-            }
+            next.move_due(to, "/to", office, now)?;
             ("ticket.due_moved", json!({"from": ticket.due.on, "to": to, "reason": reason}))
         }
         Command::Urge { note } => {
@@ -279,6 +269,16 @@ impl Ticket {
         self.handler = Some(handler);
         self.acknowledged_at = Some(now);
         ("ticket.acknowledged", payload)
+    }
+
+    fn advance(&mut self, percent: Option<i32>, actor: &Actor, now: Instant) -> Result<(), Refusal> {
+        if percent.is_some() && !actor.is_of(self.unit_id) {
+            let why = Arg::both("百分比由牵头单位填写", "the percentage is the lead unit's to give");
+            return Err(Refusal::field(Fault::at("/percent", Code::FieldNotAllowed).with("reason", why)));
+        }
+        self.percent = percent.unwrap_or(self.percent);
+        self.last_progress_at = Some(now);
+        Ok(())
     }
 
     /// `author` is `None` of a letter on paper: the unit wrote it, not who typed it in.
@@ -375,6 +375,17 @@ impl Ticket {
         self.state = State::Carried;
         self.pending = None;
         Ok(("ticket.carried", json!({"reason": reason, "milestones": milestones, "due_on": first})))
+    }
+
+    /// Like `set_due`, but the date that stands already is no move.
+    fn move_due(&mut self, on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {
+        let held = self.due;
+        self.set_due(on, pointer, office, now)?;
+        if self.due != held {
+            return Ok(());
+        }
+        let why = Arg::both("与现期限相同", "It is due on that day already");
+        Err(Refusal::field(Fault::at(pointer, Code::FieldNotAllowed).with("reason", why)))
     }
 
     /// Due on `on` from now on. A date that stands already, and is not late, keeps its version and its cut-off.

@@ -241,10 +241,10 @@ impl Life {
         let refusal = self.attempt(moment, who, command).unwrap_err();
         match refusal.faults.as_slice() {
             [] => refusal.code.as_str().to_owned(),
-            [fault] => match &fault.place {
-                Place::Pointer(pointer) => format!("{pointer} {}", fault.code.as_str()),
-                other => panic!("{other:?}"),
-            },
+            [fault] => {
+                let Place::Pointer(pointer) = &fault.place else { panic!("{:?}", fault.place) };
+                format!("{pointer} {}", fault.code.as_str())
+            }
             more => panic!("{more:?}"),
         }
     }

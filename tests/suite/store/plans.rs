@@ -9,12 +9,17 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use rectify::domain::actor::Scope;
-use rectify::domain::id::{AssetId, AttachmentId, FeedbackId, FindingId, NoticeId, TicketId, UnitId};
+use rectify::domain::id::{
+    AssetId, AttachmentId, FeedbackId, FindingId, MessageId, NoticeId, SubjectId, TicketId, UnitId,
+};
 use rectify::domain::instant::Instant;
+use rectify::domain::reminder::{MessageState, ReminderState};
 use rectify::domain::vocabulary::{Ball, Light, NoticeState, Pending, Role, Severity, State, UnitKind};
 use rectify::store::tickets::{AsOf, TicketFilter, TicketKey, TicketSort};
 use rectify::store::{Backend, Conn, StoreError, StoreResult};
-use rectify::store::{attachments, events, feedback, notices, tickets, units, users};
+use rectify::store::{
+    attachments, events, feedback, idempotency, ledger, notices, outbox, sessions, tickets, tokens, units, users,
+};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -24,8 +29,8 @@ struct Said {
     sql: String,
 }
 
-/// Small tables, which don't grow with the years.
-const SMALL: &[&str] = &["units", "users"];
+/// Small tables, which don't grow with the years: what is over is swept out of the last two.
+const SMALL: &[&str] = &["units", "users", "sessions", "ticks"];
 
 /// Questions that have to look everywhere: what they are called, the table, and why.
 const LOOKS_EVERYWHERE: &[(&str, &str, &str)] = &[
@@ -187,6 +192,62 @@ fn other_lists(conn: &mut Conn) -> Vec<Said> {
     said
 }
 
+/// What the engine, the courier and the doors ask all day.
+fn daily_looks(conn: &mut Conn) -> Vec<Said> {
+    let (message, subject): (MessageId, SubjectId) = (id(1), id(1));
+    let mut said = Vec::new();
+    let mut hear = |question: &str, ask: &dyn Fn(&mut Conn) -> StoreResult<()>| {
+        overhear(conn, question, &mut said, ask);
+    };
+    let all = ledger::ReminderFilter::default;
+    for (narrowed, filter) in [
+        ("", all()),
+        (" of a ticket", ledger::ReminderFilter { subject: Some(subject), ..all() }),
+        (" to somebody", ledger::ReminderFilter { recipients: vec!["user:1".into()], ..all() }),
+        (" in a state", ledger::ReminderFilter { states: vec![ReminderState::Failed], ..all() }),
+        (" in a span", ledger::ReminderFilter { from: Some(moment()), before: Some(moment()), ..all() }),
+    ] {
+        for after in [None, Some((moment(), id(1)))] {
+            hear(&format!("reminders{narrowed}"), &|conn| ledger::list(conn, &filter, after, 50).map(drop));
+        }
+        hear(&format!("count of reminders{narrowed}"), &|conn| ledger::count(conn, &filter).map(drop));
+    }
+    hear("steps in the ledger", &|conn| ledger::handled(conn, &[subject]).map(drop));
+    hear("lines of messages", &|conn| ledger::queued_of(conn, &[message]).map(drop));
+    hear("lines of a message", &|conn| ledger::of_message(conn, message, 50).map(drop));
+    hear("lines that end", &|conn| ledger::end_lines(conn, message, ReminderState::Sent, None, moment()).map(drop));
+    hear("newest reminders", &|conn| ledger::mark_newest(conn, &[id(1)]));
+    let all = outbox::MessageFilter::default;
+    for (narrowed, filter) in [
+        ("", all()),
+        (" in a state", outbox::MessageFilter { states: vec![MessageState::Dead], ..all() }),
+        (" to somebody", outbox::MessageFilter { recipients: vec!["user:1".into()], ..all() }),
+    ] {
+        hear(&format!("messages{narrowed}"), &|conn| outbox::list(conn, &filter, Some(message), 50).map(drop));
+        hear(&format!("count of messages{narrowed}"), &|conn| outbox::count(conn, &filter).map(drop));
+    }
+    hear("is a message due", &|conn| outbox::look(conn, moment(), moment()).map(drop));
+    hear("messages to send", &|conn| {
+        let lease = chrono::TimeDelta::minutes(2);
+        let claim = outbox::Claim { token: id(1), now: moment(), machine_now: moment(), lease, at_most: 10 };
+        outbox::claim(conn, &claim).map(drop)
+    });
+    hear("attempts of a message", &|conn| outbox::attempts_of(conn, message).map(drop));
+    hear("last attempts", &|conn| outbox::last_attempts(conn, &[message]).map(drop));
+    hear("is a notice to be reminded of", &|conn| notices::is_reminder_due(conn, moment()).map(drop));
+    hear("does a notice concern units", &|conn| notices::concerns(conn, id(1), &[id(1)]).map(drop));
+    hear("heads of streams", &|conn| events::head_numbers(conn, &["ticket:1".into()]).map(drop));
+    hear("an event", &|conn| events::get(conn, id(1)).map(drop));
+    hear("last event of an act", &|conn| events::last_of_act(conn, "ticket:1", "ticket.objected").map(drop));
+    hear("a session", &|conn| sessions::by_hash(conn, &[1]).map(drop));
+    hear("old sessions", &|conn| sessions::sweep(conn, moment()).map(drop));
+    hear("a token", &|conn| tokens::by_hash(conn, &[1]).map(drop));
+    hear("tokens of somebody", &|conn| tokens::list(conn, id(1), Some(id(1)), 50).map(drop));
+    hear("an answer under its key", &|conn| idempotency::find(conn, "user:1", "a").map(drop));
+    hear("old answers", &|conn| idempotency::sweep(conn, moment()).map(drop));
+    said
+}
+
 #[derive(QueryableByName)]
 struct SqliteStep {
     #[diesel(sql_type = Text)]
@@ -226,7 +287,7 @@ impl Explainer {
             }
             Self::Postgres(conn) => {
                 conn.batch_execute(&format!("DEALLOCATE ALL; PREPARE asked AS {sql}")).unwrap();
-                let binds = (1..).take_while(|number| holds_bind(sql, *number)).count();
+                let binds = (1..=u16::MAX).take_while(|number| holds_bind(sql, *number)).count();
                 let execute = if binds == 0 { String::new() } else { format!("({})", vec!["NULL"; binds].join(", ")) };
                 let steps: Vec<PostgresStep> =
                     diesel::sql_query(format!("EXPLAIN EXECUTE asked{execute}")).load(conn).unwrap();
@@ -236,9 +297,9 @@ impl Explainer {
     }
 }
 
-fn holds_bind(sql: &str, number: usize) -> bool {
+fn holds_bind(sql: &str, number: u16) -> bool {
     let bind = format!("${number}");
-    sql.match_indices(&bind).any(|(at, _)| !sql[at + bind.len()..].starts_with(|next: char| next.is_ascii_digit()))
+    sql.split(&bind).skip(1).any(|after| !after.starts_with(|next: char| next.is_ascii_digit()))
 }
 
 /// The table that a step reads from end to end without an index.
@@ -290,6 +351,12 @@ fn every_list_of_tickets_walks_an_index() {
 #[test]
 fn every_other_list_walks_an_index() {
     let faults = faults(other_lists);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_daily_look_walks_an_index() {
+    let faults = faults(daily_looks);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

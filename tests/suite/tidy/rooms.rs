@@ -25,6 +25,14 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// The outermost room: it may name all.
 const OUTERMOST: &str = "cli";
 
+/// Files that name one room more than theirs may. One that has stopped must not stand here.
+const BESIDES: &[(&str, &str)] = &[
+    // The state that all doors share holds the handle of the attachments, as it holds the store's.
+    ("src/http/state.rs", "files"),
+    // Who is asking is read by a query; the note of their use is a change.
+    ("src/actions/sign_in.rs", "queries"),
+];
+
 /// Macros stand at the crate's root, wherever they were written.
 const MACROS: &[(&str, &str)] =
     &[("text_enum", "domain"), ("native", "store"), ("locked", "store"), ("insert_all", "store")];
@@ -52,8 +60,8 @@ fn room_of(path: &str) -> Option<&str> {
 fn named(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, prefix) in code.match_indices("crate::") {
-        let line = code[..at].lines().count().max(1);
-        let rest = code[at + prefix.len()..].trim_start();
+        let (before, rest) = code.split_at(at + prefix.len());
+        let (line, rest) = (before.lines().count(), rest.trim_start());
         match rest.strip_prefix('{') {
             Some(group) => found.extend(heads(group).into_iter().map(|name| (line, name))),
             None => found.push((line, first_name(rest))),
@@ -130,6 +138,7 @@ fn trespasses(source: &Source) -> Vec<String> {
     });
     let mut faults: Vec<String> = named
         .filter(|(_, name)| name != room && !allowed.contains(&name.as_str()))
+        .filter(|(_, name)| !BESIDES.contains(&(source.path.as_str(), name.as_str())))
         .map(|(line, name)| format!("{}:{line}: {room} may not name {name}", source.path))
         .collect();
     faults.extend(escapes(source));
@@ -142,8 +151,14 @@ fn source(path: &str, code: &str) -> Source {
 
 #[test]
 fn rooms_name_only_those_they_may() {
-    let faults: Vec<String> = sources("src").iter().flat_map(trespasses).collect();
+    let sources = sources("src");
+    let faults: Vec<String> = sources.iter().flat_map(trespasses).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for (path, room) in BESIDES {
+        let source = sources.iter().find(|source| source.path == *path);
+        let still = source.is_some_and(|source| named(&source.code).iter().any(|(_, name)| name == room));
+        assert!(still, "{path} does not name {room} any more; take it out of BESIDES");
+    }
 }
 
 #[test]
@@ -188,48 +203,24 @@ fn libraries_and_the_system_are_spoken_to_in_their_rooms_only() {
 /// Refusals of doors that are still being built. One that is said by now must not stand here.
 const AWAITED: &[&str] = &[
     "AssetContradicts",
-    "BodyNotJson",
-    "BodyTooLarge",
-    "Busy",
-    "CalendarUnknown",
-    "CsrfMissing",
-    "CursorInvalid",
-    "FieldId",
-    "FieldInstant",
-    "FieldTime",
     "FieldTooShort",
-    "FieldUnknown",
     "FileMissing",
     "FileTypeRefused",
     "FindingNotOpenEnded",
-    "IdempotencyKeyInvalid",
-    "IdempotencyKeyReused",
-    "IfMatchMalformed",
-    "Internal",
-    "Malformed",
-    "MediaTypeUnsupported",
-    "MethodNotAllowed",
-    "RouteUnknown",
     "SandboxClockBackwards",
     "SandboxOnly",
-    "SignInFailed",
-    "SignInRequired",
-    "SignInSlowedDown",
-    "StorageUnavailable",
-    "TokenInvalid",
-    "TokenScope",
-    "UnitCycle",
 ];
 
 /// The part of a file that is shipped: tests of its own stand last.
 fn shipped(source: Source) -> Source {
     let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
     let tests = source.code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
-        let module = source.code[*at..].lines().nth(1).unwrap_or_default();
-        holds_module(module)
+        let (_, from_here) = source.code.split_at(*at);
+        from_here.lines().nth(1).is_some_and(holds_module)
     });
     let end = if is_test { 0 } else { tests.unwrap_or(source.code.len()) };
-    Source { code: source.code[..end].to_owned(), ..source }
+    let (code, _) = source.code.split_at(end);
+    Source { code: code.to_owned(), ..source }
 }
 
 #[test]

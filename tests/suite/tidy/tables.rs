@@ -45,7 +45,7 @@ fn statements(backend: &str, name: &str, way: &str) -> Vec<String> {
 fn in_sqlite(word: &str) -> String {
     let name = word.trim_end_matches([',', ')']);
     let kept = TYPES.iter().find(|(pg, _)| *pg == name).map_or(name, |(_, sqlite)| sqlite);
-    format!("{kept}{}", &word[name.len()..])
+    word.replacen(name, kept, 1)
 }
 
 #[test]

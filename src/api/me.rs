@@ -1,0 +1,21 @@
+//! `/me`: who is asking.
+
+use crate::api::call::{Answer, Call, Reply};
+use crate::queries::users::{self, Me};
+use actix_web::get;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(get_me);
+}
+
+/// The caller: roles, unit, language, and the form token of their session.
+#[utoipa::path(tag = "session", responses((status = 200, body = Me)))]
+#[get("/me")]
+pub async fn get_me(call: Call) -> Answer {
+    call.read((), |read, who, ()| {
+        let me = users::me(read, who)?;
+        Reply::row(&me, me.version)
+    })
+    .await
+}

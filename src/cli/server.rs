@@ -1,0 +1,131 @@
+//! What `serve` and `demo` share: the address is taken first, everything is opened, then it listens, works and stops.
+
+use super::say::CliFault;
+use crate::config::{Config, ConfigFault};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::words::Lang;
+use crate::http::health::Probe;
+use crate::http::state::State;
+use crate::installation::Installation;
+use crate::mail::{Courier, Sender};
+use crate::reminders::{self, Runner};
+use crate::transaction::World;
+use chrono::TimeDelta;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpSocket;
+use tokio::task::LocalSet;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// An address that is ours and not yet open to anybody.
+pub(super) struct Reserved {
+    socket: TcpSocket,
+    pub address: SocketAddr,
+}
+
+/// Runs a server's life to its end.
+pub(super) fn live<T>(work: impl Future<Output = Result<T, CliFault>>) -> Result<T, CliFault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|fault| refused(&"tokio", &fault))?;
+    LocalSet::new().block_on(&runtime, work)
+}
+
+/// Takes the address, so that nobody else can and its port is known; nobody can connect yet.
+pub(super) fn reserve(listen: SocketAddr) -> Result<Reserved, CliFault> {
+    let reserved = (|| {
+        let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart need not wait for the connections of the last run to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(listen)?;
+        Ok(Reserved { address: socket.local_addr()?, socket })
+    })();
+    reserved.map_err(|fault: std::io::Error| refused(&listen, &fault))
+}
+
+fn refused(address: &impl std::fmt::Display, fault: &std::io::Error) -> CliFault {
+    Refusal::new(Code::ListenRefused).with("address", address).with("reason", fault).into()
+}
+
+/// How this installation sends, for one courier.
+pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, ConfigFault> {
+    Sender::from_config(config, data_dir).map_err(|fault| Config::unusable("mail.smtp_url", fault))
+}
+
+/// Listens, calls `announce`, and serves until the process is told to stop.
+pub(super) async fn serve(
+    installation: &Installation,
+    reserved: Reserved,
+    announce: impl FnOnce(),
+) -> Result<(), CliFault> {
+    let (world, config) = (installation.world.clone(), &installation.config);
+    let courier = Courier::new(world.clone(), sender(config, &installation.data_dir)?);
+    let runner = reminders::start(world.clone(), courier, config.reminders.tick);
+    let probes = probes(&world, &runner, config);
+    let served = async {
+        let address = reserved.address;
+        let state = State::new(world, config, &installation.data_dir, probes).map_err(|fault| {
+            Refusal::new(Code::InstallationFolder).with("place", "attachments").with("reason", fault)
+        })?;
+        let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
+        let listener = listener.map_err(|fault| refused(&address, &fault))?;
+        let server = crate::http::server::start(state, listener, crate::api::configure);
+        let server = server.map_err(|fault| refused(&address, &fault))?;
+        announce();
+        server.await.map_err(|fault| refused(&address, &fault))
+    }
+    .await;
+    runner.stop().await;
+    served
+}
+
+/// The engine's part of `/readyz`: silence is a fault.
+fn probes(world: &World, runner: &Runner, config: &Config) -> Vec<Probe> {
+    let started = world.clock.machine_now();
+    let every = TimeDelta::from_std(config.reminders.tick).unwrap_or(TimeDelta::hours(1));
+    // A slow mail server may keep the courier for as long as one mail may take.
+    let patience = [
+        ("planner", every * 3 + TimeDelta::minutes(1)),
+        (
+            "outbox",
+            TimeDelta::from_std(config.mail.final_dot_timeout).unwrap_or(TimeDelta::hours(1)) + TimeDelta::minutes(5),
+        ),
+    ];
+    patience
+        .into_iter()
+        .map(|(name, patience)| {
+            let (clock, runner) = (world.clock.clone(), runner.clone());
+            let check = move || {
+                let health = runner.health();
+                let heard = if name == "planner" { health.ticked_at } else { health.courier_at };
+                let last = heard.unwrap_or(started);
+                if last.plus(patience) >= clock.machine_now() {
+                    Ok(())
+                } else {
+                    Err(format!("not heard of since {last}"))
+                }
+            };
+            Probe { name, check: Arc::new(check) }
+        })
+        .collect()
+}
+
+/// Every fault at once, or what was opened.
+pub(super) fn together<A, B, C>(
+    lang: Lang,
+    (a, b, c): (Result<A, CliFault>, Result<B, CliFault>, Result<C, CliFault>),
+) -> Result<(A, B, C), CliFault> {
+    match (a, b, c) {
+        (Ok(a), Ok(b), Ok(c)) => Ok((a, b, c)),
+        (a, b, c) => {
+            let faults = [a.err(), b.err(), c.err()].into_iter().flatten().collect();
+            Err(CliFault::all(lang, faults))
+        }
+    }
+}
