@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("transaction", &["domain", "store", "clock"]),
     ("queries", &["domain", "store", "clock", "transaction"]),
     ("actions", &["domain", "store", "files", "clock", "transaction"]),
-    ("reminders", &["domain", "store", "actions", "clock", "transaction"]),
+    ("reminders", &["domain", "store", "actions", "mail", "clock", "transaction"]),
     ("mail", &["domain", "store", "config", "clock", "transaction"]),
     ("http", &["domain", "store", "config", "telemetry", "queries", "actions", "clock", "transaction"]),
     ("api", &["domain", "files", "http", "queries", "actions", "clock", "transaction"]),
