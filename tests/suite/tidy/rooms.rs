@@ -13,8 +13,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("files", &["domain"]),
     ("store", &["domain"]),
     ("transaction", &["domain", "store", "clock"]),
+    ("installation", &["domain", "config", "store", "clock", "transaction"]),
     ("queries", &["domain", "store", "clock", "transaction"]),
     ("actions", &["domain", "store", "files", "clock", "transaction"]),
+    // The runner lets the courier deliver what it has planned; mail knows nothing of it.
     ("reminders", &["domain", "store", "actions", "mail", "clock", "transaction"]),
     ("mail", &["domain", "store", "config", "clock", "transaction"]),
     ("http", &["domain", "store", "config", "telemetry", "queries", "actions", "clock", "transaction"]),
@@ -205,8 +207,10 @@ const AWAITED: &[&str] = &[
     "AssetContradicts",
     "FieldTooShort",
     "FileMissing",
+    "FileUnwritable",
     "FileTypeRefused",
     "FindingNotOpenEnded",
+    "ListenRefused",
     "SandboxClockBackwards",
     "SandboxOnly",
 ];
