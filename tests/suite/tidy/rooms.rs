@@ -17,6 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("actions", &["domain", "store", "files", "clock", "transaction"]),
     ("reminders", &["domain", "store", "actions", "clock", "transaction"]),
     ("mail", &["domain", "store", "config", "clock", "transaction"]),
+    ("installation", &["domain", "store", "config", "clock", "transaction"]),
+    ("sandbox", &["domain", "store", "actions", "files", "queries", "reminders", "mail", "clock", "transaction"]),
     ("http", &["domain", "store", "config", "telemetry", "queries", "actions", "clock", "transaction"]),
     ("api", &["domain", "files", "http", "queries", "actions", "clock", "transaction"]),
     ("web", &["domain", "files", "http", "queries", "actions", "clock", "transaction"]),
