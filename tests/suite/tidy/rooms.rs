@@ -19,6 +19,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The runner lets the courier deliver what it has planned; mail knows nothing of it.
     ("reminders", &["domain", "store", "actions", "mail", "clock", "transaction"]),
     ("mail", &["domain", "store", "config", "clock", "transaction"]),
+    ("installation", &["domain", "store", "config", "clock", "transaction"]),
+    ("sandbox", &["domain", "store", "actions", "files", "queries", "reminders", "mail", "clock", "transaction"]),
     ("http", &["domain", "store", "config", "telemetry", "queries", "actions", "clock", "transaction"]),
     ("api", &["domain", "files", "http", "queries", "actions", "clock", "transaction"]),
     ("web", &["domain", "files", "http", "queries", "actions", "clock", "transaction"]),
