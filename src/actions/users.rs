@@ -141,7 +141,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewUser, password_hash: Optio
         updated_at: tx.now,
     };
     let row = with_deputy(tx, &mut check, row, new.deputy)?;
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     unless_taken(&row.login, savepoint(tx.conn, |conn| users::insert(conn, &row)))?;
     record(tx, actor, Stream::User(id), "user.created", &facts(&row))?;
     Ok(id)
@@ -187,7 +187,7 @@ pub fn change(
         Patch::Clear => with_deputy(tx, &mut check, row, None)?,
         Patch::Set(deputy) => with_deputy(tx, &mut check, row, Some(deputy))?,
     };
-    let row = checked(check, row)?;
+    let row = checked(check, &row)?;
     if row == held {
         return Ok(held.id);
     }
@@ -272,7 +272,7 @@ fn checked(mut check: Check, row: &UserRow) -> Result<UserRow, Refusal> {
         login: check.code("/login", &row.login, LOGIN),
         name: check.line("/name", &row.name, LINE),
         email: check.email("/email", row.email.as_deref()),
-        ..row
+        ..row.clone()
     };
     check.done(row)
 }
