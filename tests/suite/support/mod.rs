@@ -5,3 +5,4 @@ pub mod bureau;
 pub mod client;
 pub mod database;
 pub mod smtp;
+pub mod round;

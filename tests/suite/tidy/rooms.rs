@@ -13,9 +13,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("files", &["domain"]),
     ("store", &["domain"]),
     ("transaction", &["domain", "store", "clock"]),
+    ("installation", &["domain", "config", "store", "clock", "transaction"]),
     ("queries", &["domain", "store", "clock", "transaction"]),
     ("actions", &["domain", "store", "files", "clock", "transaction"]),
-    ("reminders", &["domain", "store", "actions", "clock", "transaction"]),
+    // The runner lets the courier deliver what it has planned; mail knows nothing of it.
+    ("reminders", &["domain", "store", "actions", "mail", "clock", "transaction"]),
     ("mail", &["domain", "store", "config", "clock", "transaction"]),
     ("installation", &["domain", "store", "config", "clock", "transaction"]),
     ("sandbox", &["domain", "store", "actions", "files", "queries", "reminders", "mail", "clock", "transaction"]),
@@ -207,8 +209,10 @@ const AWAITED: &[&str] = &[
     "AssetContradicts",
     "FieldTooShort",
     "FileMissing",
+    "FileUnwritable",
     "FileTypeRefused",
     "FindingNotOpenEnded",
+    "ListenRefused",
     "SandboxClockBackwards",
     "SandboxOnly",
 ];
