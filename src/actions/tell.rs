@@ -122,7 +122,7 @@ impl About<'_> {
         Parties {
             lead: Some(self.ticket.unit_id),
             co: self.ticket.co_unit_ids.clone(),
-            former: self.former,
+            other: self.former,
             unanswered: Vec::new(),
         }
     }

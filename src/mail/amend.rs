@@ -4,9 +4,11 @@
 use super::check::{Heir, Judged, Verdict};
 use crate::domain::id::{LeaseId, MessageId, ReminderId, TicketId};
 use crate::domain::instant::Instant;
-use crate::domain::reminder::{EndReason, MessageKind, MessageState, ReminderState, Subject};
+use crate::domain::reminder::{Delivery, EndReason, MessageKind, MessageState, ReminderState, Subject, Told};
+use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, Fate, Frozen, MessageRow, NewMessage, digest_key};
+use crate::store::recipients::{Addressed, Coordinators, Parties, Roster};
 use crate::store::tickets;
 use crate::transaction::{Outcome, Tx};
 use chrono::TimeDelta;
@@ -80,6 +82,32 @@ pub fn amend(tx: &mut Tx<'_>, prepared: &[Prepared], token: LeaseId, lease: Time
     }
     tell_successors(tx, successors, &digests)?;
     Ok(amended)
+}
+
+/// A message is refused for good: what its reader was to be told as a unit's liaison, the unit's second mailbox and its
+/// leader are told. Before its lines are ended.
+pub fn fall_back(tx: &mut Tx<'_>, message: &MessageRow) -> Outcome<()> {
+    let is_liaisons =
+        |row: &ReminderRow| matches!(row.told(), Some(Told::Liaison | Told::CoUnits | Told::UnansweredLiaisons));
+    let rows: Vec<ReminderRow> = ledger::queued_of(tx.conn, &[message.id])?.into_iter().filter(is_liaisons).collect();
+    let units = rows.iter().filter_map(|row| row.recipient_unit_id);
+    let today = tx.office.today(tx.now);
+    let roster = Roster::load(tx.conn, units, Coordinators::NotAsked, (today, Lang::Zh))?;
+    let heirs: Vec<Heir> = rows
+        .into_iter()
+        .flat_map(|row| {
+            let parties = Parties { other: row.recipient_unit_id, ..Parties::default() };
+            roster
+                .told(Told::Fallback, &parties)
+                .into_iter()
+                .map(move |to| Heir { one: Addressed { told: Told::Fallback, copy: row.copy, to }, row: row.clone() })
+        })
+        .filter(|heir| message.address.as_deref() != Some(heir.one.to.address.as_str()))
+        .collect();
+    let heirs: Vec<&Heir> = heirs.iter().collect();
+    let successors = successors(tx, &heirs)?;
+    let digests = open_digests(tx, &successors, &[])?;
+    tell_successors(tx, successors, &digests)
 }
 
 /// Those heirs who were not told of the step before; their tickets are held until this transaction ends.
@@ -195,6 +223,5 @@ fn next_open(tx: &Tx<'_>) -> Instant {
 
 /// Is the row told as a line of a digest?
 fn is_digested(tx: &Tx<'_>, row: &ReminderRow) -> bool {
-    use crate::domain::reminder::Delivery;
     row.subject_kind != Subject::Office && tx.rule(&row.rule).is_some_and(|rule| rule.delivery == Delivery::Digest)
 }

@@ -155,6 +155,9 @@ impl Dossier {
             return fallen(EndReason::NoLongerOwed);
         }
         let told = row.told();
+        if told == Some(Told::Fallback) && !concerns(&parties, row.recipient_unit_id) {
+            return fallen(EndReason::NotInRole);
+        }
         for role in told.into_iter().chain(roles(rule, row)) {
             let mut people = self.roster.told(role, &parties).into_iter();
             if let Some(to) = people.find(|one| one.key == row.recipient) {
@@ -173,11 +176,10 @@ impl Dossier {
         match row.subject_kind {
             Subject::Ticket => {
                 let ticket = &self.ticket(row.subject_id)?.ticket;
-                let former = row.recipient_unit_id.filter(|_| row.told() == Some(Told::FormerUnit));
                 let parties = Parties {
                     lead: Some(ticket.unit_id),
                     co: ticket.co_unit_ids.clone(),
-                    former,
+                    other: other(row),
                     ..Parties::default()
                 };
                 Some((Facts::of_ticket(ticket, zone, self.now), parties))
@@ -188,7 +190,7 @@ impl Dossier {
                 let due_on = file.row.due_on.filter(|_| !file.open.is_empty());
                 let unanswered = file.open.iter().map(|(unit, _)| *unit).collect();
                 let facts = Facts::of_notice(issued_at, due_on, zone, self.now);
-                Some((facts, Parties { unanswered, ..Parties::default() }))
+                Some((facts, Parties { unanswered, other: other(row), ..Parties::default() }))
             }
             // An overview of a week that is over is of no use.
             Subject::Office => {
@@ -203,9 +205,21 @@ impl Dossier {
 /// Other roles in which the rule tells somebody at that step: who lost one may have another.
 fn roles(rule: &Rule, row: &ReminderRow) -> Vec<Told> {
     let step = u16::try_from(row.step).unwrap_or(u16::MAX);
-    let is_former = row.told() == Some(Told::FormerUnit);
+    let is_beside = other(row).is_some();
     let told = rule.addressed(step).into_iter().map(|(who, _)| Told::from(who));
-    told.filter(|_| !is_former).collect()
+    told.filter(|_| !is_beside).collect()
+}
+
+/// The unit of a line that no part of the rule's audience asked for.
+fn other(row: &ReminderRow) -> Option<UnitId> {
+    row.recipient_unit_id.filter(|_| matches!(row.told(), Some(Told::FormerUnit | Told::Fallback)))
+}
+
+/// Has the unit still to do with the subject?
+fn concerns(parties: &Parties, unit: Option<UnitId>) -> bool {
+    unit.is_some_and(|unit| {
+        parties.lead == Some(unit) || parties.co.contains(&unit) || parties.unanswered.contains(&unit)
+    })
 }
 
 fn may_tell_coordinators(rules: &[Rule], row: &ReminderRow) -> bool {

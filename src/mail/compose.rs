@@ -8,8 +8,8 @@ use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_
 use crate::domain::actor::Scope;
 use crate::domain::audit::Stream;
 use crate::domain::calendar::local_date;
-use crate::domain::id::{SubjectId, TicketId};
-use crate::domain::reminder::{Anchor, EndReason, MessageKind, MessageState, Told};
+use crate::domain::id::{SubjectId, TicketId, UnitId};
+use crate::domain::reminder::{Anchor, EndReason, MessageKind, Told};
 use crate::domain::standing::{self, first_green_on};
 use crate::domain::vocabulary::{Ball, Part, Pending, Severity, State};
 use crate::domain::words::Lang;
@@ -139,7 +139,7 @@ impl Desk<'_> {
 
     fn ticket_line(&self, file: &TicketFile, rows: &[&ReminderRow], lang: Lang) -> (Place, Line) {
         let row = &file.row;
-        let reader = Reader::of(rows);
+        let reader = Reader::of(rows, row.unit_id);
         let standing = self.standing(row);
         let line = Line {
             about: About::Ticket,
@@ -243,8 +243,8 @@ impl Desk<'_> {
         let payload = event.as_ref().and_then(|event| event.payload.as_deref());
         let payload: Value = payload.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let told = Happened { act: event.as_ref().map_or("", |event| &event.act), payload: &payload };
-        let reader = Reader::of(&[line]);
-        let act = told.act(rule.anchor, row, line.told());
+        let reader = Reader::of(&[line], row.unit_id);
+        let act = told.act(rule.anchor, row, (line.told(), reader));
         let is_away = act == Act::ReassignedAway;
         let shows_standing = row.state.ball() == Ball::Unit && !is_away;
         let unit = if is_away {
@@ -286,7 +286,7 @@ impl Desk<'_> {
             ..TicketFilter::default()
         };
         let waiting = TicketFilter { states: vec![State::Submitted], ..TicketFilter::default() };
-        let dead = MessageFilter { states: vec![MessageState::Dead], ..MessageFilter::default() };
+        let dead = MessageFilter { states: outbox::UNDELIVERED.to_vec(), ..MessageFilter::default() };
         Ok(WeeklyOverview {
             lang: to.lang,
             recipient_name: to.name.clone(),
@@ -362,8 +362,8 @@ impl Desk<'_> {
     }
 }
 
-/// How the reader has to do with the ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the reader has to do with the ticket, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reader {
     Lead,
     Co,
@@ -373,15 +373,14 @@ enum Reader {
 
 impl Reader {
     /// By the nearest role in which they are told.
-    fn of(rows: &[&ReminderRow]) -> Self {
-        let as_any = |wanted: &[Told]| rows.iter().any(|row| row.told().is_some_and(|told| wanted.contains(&told)));
-        if as_any(&[Told::Liaison, Told::Leader, Told::FormerUnit, Told::UnansweredLiaisons]) {
-            Self::Lead
-        } else if as_any(&[Told::CoUnits]) {
-            Self::Co
-        } else {
-            Self::Superior
-        }
+    fn of(rows: &[&ReminderRow], lead: UnitId) -> Self {
+        let readers = rows.iter().map(|row| match row.told() {
+            Some(Told::Liaison | Told::Leader | Told::FormerUnit | Told::UnansweredLiaisons) => Self::Lead,
+            Some(Told::Fallback) if row.recipient_unit_id == Some(lead) => Self::Lead,
+            Some(Told::CoUnits | Told::Fallback) => Self::Co,
+            Some(Told::ParentLeader | Told::Coordinators) | None => Self::Superior,
+        });
+        readers.min().unwrap_or(Self::Superior)
     }
 }
 
@@ -447,8 +446,8 @@ impl Happened<'_> {
         text("reason").or_else(|| text("note")).map(str::to_owned)
     }
 
-    fn act(&self, anchor: Anchor, row: &TicketRow, told: Option<Told>) -> Act {
-        let part = if told == Some(Told::CoUnits) { Part::Co } else { Part::Lead };
+    fn act(&self, anchor: Anchor, row: &TicketRow, (told, reader): (Option<Told>, Reader)) -> Act {
+        let part = if reader == Reader::Co { Part::Co } else { Part::Lead };
         match anchor {
             Anchor::Returned if self.act == "ticket.look_back_failed" => Act::LookBackFailed,
             Anchor::Returned => Act::Returned,

@@ -3,7 +3,7 @@
 //! A claim is committed before anything is sent and the outcome is committed right after: a worker that dies in between
 //! leaves a lease that runs out, and its message is sent again. No transaction is open while a server is spoken to.
 
-use super::amend::{Amended, Prepared, amend};
+use super::amend::{Amended, Prepared, amend, fall_back};
 use super::check::{Dossier, Judged, Verdict};
 use super::compose::{Content, Desk, compose};
 use super::message::{Address, Letter, freeze};
@@ -249,7 +249,6 @@ impl Worker {
 
     /// Checks all messages of a claim at once and sends them one after the other.
     async fn batch(&mut self, taken: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
-        let checked_at = Monotonic::now();
         let mut rest = match self.prepare(taken.clone(), token).await {
             Ok(ready) => ready,
             Err(failure) if is_passing(&failure) => {
@@ -262,15 +261,15 @@ impl Worker {
                 self.prepare_singly(taken, token).await
             }
         };
+        let checked_at = Monotonic::now();
         rest.reverse();
         while let Some(ready) = rest.pop() {
-            if checked_at.elapsed() > FRESH || self.signals.is_stopped() || self.done.faults > 0 {
-                rest.push(ready);
-                break;
-            }
             let waiting: Vec<MessageId> = rest.iter().map(|ready| ready.message.id).collect();
             if let Some(delivery) = self.send(&ready, &waiting, token).await {
                 self.record(ready.message, delivery, token).await?;
+            }
+            if checked_at.elapsed() > FRESH || self.signals.is_stopped() || self.done.faults > 0 {
+                break;
             }
         }
         self.release(rest.into_iter().map(|ready| ready.message).collect(), token).await
@@ -430,7 +429,7 @@ impl Draft {
         let bytes = raw.or_else(|| written.as_ref()?.as_ref().ok().map(|frozen| frozen.raw.clone()));
         let to = judged.to.as_ref().map(|to| to.address.clone());
         let ready = bytes.zip(to).map(|(bytes, to)| Ready {
-            message: message.clone(),
+            message: MessageRow { address: Some(to.clone()), ..message.clone() },
             from: from.email.clone(),
             to,
             date: message.rendered_at.unwrap_or(now),
@@ -492,6 +491,9 @@ fn record(tx: &mut Tx<'_>, message: &MessageRow, delivery: &Delivery, token: Lea
         }
         MessageState::Dead => {
             done.dead = 1;
+            if fate.reason == Some(EndReason::Refused) {
+                fall_back(tx, message)?;
+            }
             let reason = fate.reason.map(EndReason::as_str);
             ledger::end_lines(tx.conn, message.id, ReminderState::Failed, reason, tx.now)?;
         }

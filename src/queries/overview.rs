@@ -58,7 +58,7 @@ pub struct Overview {
 }
 
 /// Message states that mean a mail did not arrive.
-pub const UNDELIVERED: [MessageState; 2] = [MessageState::Dead, MessageState::Uncertain];
+pub const UNDELIVERED: [MessageState; 2] = outbox::UNDELIVERED;
 
 /// The figures of everything in the actor's sight.
 pub fn overview(read: &mut Read<'_>, actor: &Actor) -> Outcome<Overview> {

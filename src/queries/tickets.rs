@@ -2,7 +2,7 @@
 
 use crate::domain::actor::Actor;
 use crate::domain::deadline::{Explanation, Wording};
-use crate::domain::id::{AssetId, FindingId, NoticeId, TicketId, UnitId};
+use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::standing::{first_green_on, standing};
@@ -10,6 +10,8 @@ use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
+pub use crate::queries::reminders::LastReminder;
+use crate::queries::reminders::last_of;
 use crate::store::assets::AssetRow;
 use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
 use crate::store::{assets, notices, tickets, units};
@@ -105,14 +107,6 @@ impl From<&AssetRow> for AssetRef {
             address: row.address.clone(),
         }
     }
-}
-
-/// The newest reminder that was queued for a ticket, and what became of it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct LastReminder {
-    pub at: Instant,
-    pub rule: String,
-    pub state: String,
 }
 
 text_enum! {
@@ -279,6 +273,7 @@ struct Context {
     co_units: HashMap<TicketId, Vec<UnitId>>,
     finding_assets: Vec<(FindingId, AssetId)>,
     assets: HashMap<AssetId, AssetRow>,
+    reminders: HashMap<ReminderId, LastReminder>,
 }
 
 impl Context {
@@ -293,7 +288,9 @@ impl Context {
         let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
         let asset_ids = distinct(finding_assets.iter().map(|(_, asset)| *asset));
         let assets = if asset_ids.is_empty() { Vec::new() } else { assets::by_ids(read.conn, &asset_ids)? };
+        let reminder_ids: Vec<ReminderId> = rows.iter().filter_map(|row| row.last_reminder_id).collect();
         Ok(Self {
+            reminders: last_of(read, &reminder_ids)?,
             named: named.into_iter().map(|named| (named.ticket_id, named)).collect(),
             units: UnitNames::load(read, co_units.values().flatten().copied())?,
             co_units,
@@ -364,7 +361,7 @@ impl Context {
             failed_again: row.failed_again,
             recurrence_of: row.recurrence_of,
             last_progress_at: row.last_progress_at,
-            last_reminder: None,
+            last_reminder: row.last_reminder_id.and_then(|id| self.reminders.get(&id).cloned()),
             version: row.version,
             updated_at: row.updated_at,
             allowed_actions: ticket.allowed(actor, read.now),

@@ -22,6 +22,9 @@ const CLAIMS: i32 = 3;
 /// A tick that hasn't been heard of for so long has died.
 const TICK_MINUTES: i64 = 2;
 
+/// What counts as undelivered mail, wherever it is counted.
+pub const UNDELIVERED: [MessageState; 2] = [MessageState::Dead, MessageState::Uncertain];
+
 /// A message without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = messages, check_for_backend(MultiBackend))]

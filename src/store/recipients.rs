@@ -56,8 +56,8 @@ struct Person {
 pub struct Parties {
     pub lead: Option<UnitId>,
     pub co: Vec<UnitId>,
-    /// The unit that led before a reassignment.
-    pub former: Option<UnitId>,
+    /// The unit that led before a reassignment, or whose mail is refused.
+    pub other: Option<UnitId>,
     /// A notice's units that have not answered.
     pub unanswered: Vec<UnitId>,
 }
@@ -65,7 +65,7 @@ pub struct Parties {
 impl Parties {
     /// All of them; some may stand twice.
     pub fn units(&self) -> impl Iterator<Item = UnitId> {
-        self.lead.iter().chain(&self.co).chain(&self.former).chain(&self.unanswered).copied()
+        self.lead.iter().chain(&self.co).chain(&self.other).chain(&self.unanswered).copied()
     }
 }
 
@@ -148,9 +148,14 @@ impl Roster {
             }
             Told::UnansweredLiaisons => parties.unanswered.iter().flat_map(|unit| self.liaisons(*unit)).collect(),
             Told::FormerUnit => parties
-                .former
+                .other
                 .into_iter()
                 .flat_map(|unit| self.liaisons(unit).into_iter().chain(self.leaders(unit)))
+                .collect(),
+            Told::Fallback => parties
+                .other
+                .into_iter()
+                .flat_map(|unit| self.second_mailbox(unit).into_iter().chain(self.leaders(unit)))
                 .collect(),
         };
         let mut seen = HashSet::new();
@@ -171,7 +176,11 @@ impl Roster {
     /// The unit's liaisons that can be reached, else its mailbox, else its second one.
     fn liaisons(&self, unit: UnitId) -> Vec<Recipient> {
         let people = self.in_role(unit, Role::Liaison);
-        if people.is_empty() { self.mailbox(unit).into_iter().collect() } else { people }
+        if people.is_empty() {
+            self.mailbox(unit).or_else(|| self.second_mailbox(unit)).into_iter().collect()
+        } else {
+            people
+        }
     }
 
     fn leaders(&self, unit: UnitId) -> Vec<Recipient> {
@@ -199,18 +208,22 @@ impl Roster {
     }
 
     fn mailbox(&self, unit: UnitId) -> Option<Recipient> {
-        let row = self.units.get(&unit)?;
-        let named = |kind: &str, at: Option<&str>| {
-            Some(Recipient {
-                key: format!("{kind}:{unit}"),
-                user_id: None,
-                unit_id: Some(unit),
-                name: row.called(self.lang).to_owned(),
-                address: address(at)?,
-                lang: self.lang,
-            })
-        };
-        named("unit", row.mailbox.as_deref()).or_else(|| named("backup", row.backup_mailbox.as_deref()))
+        self.units.get(&unit).and_then(|row| self.box_of(row, "unit", row.mailbox.as_deref()))
+    }
+
+    fn second_mailbox(&self, unit: UnitId) -> Option<Recipient> {
+        self.units.get(&unit).and_then(|row| self.box_of(row, "backup", row.backup_mailbox.as_deref()))
+    }
+
+    fn box_of(&self, row: &UnitRow, kind: &str, at: Option<&str>) -> Option<Recipient> {
+        Some(Recipient {
+            key: format!("{kind}:{}", row.id),
+            user_id: None,
+            unit_id: Some(row.id),
+            name: row.called(self.lang).to_owned(),
+            address: address(at)?,
+            lang: self.lang,
+        })
     }
 }
 

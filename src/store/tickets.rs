@@ -269,6 +269,11 @@ pub fn find_by_id(conn: &mut Conn, id: TicketId) -> StoreResult<Option<TicketRow
     Ok(tickets::table.filter(tickets::id.eq(id)).select(TicketRow::as_select()).first(conn).optional()?)
 }
 
+/// The references of tickets.
+pub fn references(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<(TicketId, String)>> {
+    Ok(tickets::table.filter(tickets::id.eq_any(ids.to_vec())).select((tickets::id, tickets::reference)).load(conn)?)
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<TicketRow>> {
     Ok(tickets::table.filter(tickets::id.eq_any(ids.to_vec())).select(TicketRow::as_select()).load(conn)?)
 }

@@ -66,6 +66,14 @@ pub fn by_keys(conn: &mut Conn, keys: &[String]) -> StoreResult<Vec<UnitRow>> {
         .load(conn)?)
 }
 
+/// Whose mailbox, or second one, that address is.
+pub fn by_address(conn: &mut Conn, address: &str) -> StoreResult<Vec<UnitId>> {
+    Ok(units::table
+        .filter(units::mailbox.eq(address).or(units::backup_mailbox.eq(address)))
+        .select(units::id)
+        .load(conn)?)
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[UnitId]) -> StoreResult<Vec<UnitRow>> {
     Ok(units::table.filter(units::id.eq_any(ids.to_vec())).select(UnitRow::as_select()).load(conn)?)
 }

@@ -91,6 +91,11 @@ pub fn by_logins(conn: &mut Conn, logins: &[String]) -> StoreResult<Vec<UserRow>
     Ok(users::table.filter(users::login.eq_any(logins.to_vec())).select(UserRow::as_select()).load(conn)?)
 }
 
+/// Who is reached at that address.
+pub fn by_address(conn: &mut Conn, address: &str) -> StoreResult<Vec<UserId>> {
+    Ok(users::table.filter(users::email.eq(address)).select(users::id).load(conn)?)
+}
+
 pub fn by_ids(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
     Ok(users::table.filter(users::id.eq_any(ids.to_vec())).select(UserRow::as_select()).load(conn)?)
 }

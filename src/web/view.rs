@@ -115,7 +115,7 @@ impl TicketLine {
             last_progress: ticket.last_progress_at.map(|at| lens.moment(at)),
             last_reminder: ticket.last_reminder.as_ref().map(|last| ReminderView {
                 at: lens.moment(last.at),
-                state: delivery(&last.state, lens),
+                state: delivery(last.state.as_str(), lens),
                 failed: matches!(last.state.as_str(), "dead" | "uncertain"),
             }),
             version: ticket.version,

@@ -78,7 +78,7 @@ impl MessageState {
 }
 
 text_enum! {
-    /// As what somebody was told: a part of a rule's audience, or the unit that led before a reassignment.
+    /// As what somebody was told: a part of a rule's audience, or one of the two that no rule names.
     Told {
         Liaison = "liaison",
         Leader = "leader",
@@ -86,7 +86,10 @@ text_enum! {
         ParentLeader = "parent_leader",
         Coordinators = "coordinators",
         UnansweredLiaisons = "unanswered_liaisons",
+        /// Of the unit that led before a reassignment.
         FormerUnit = "former_unit",
+        /// The unit's second mailbox and its leader, where mail to who was to be told is refused for good.
+        Fallback = "fallback",
     }
 }
 

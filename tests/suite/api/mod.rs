@@ -9,3 +9,5 @@ mod tokens;
 mod units;
 mod users;
 mod versions;
+mod notices;
+mod tickets;

@@ -300,7 +300,7 @@ impl Bureau {
             let change = apply(&before, &actor, command, &office, tx.now)?;
             let facts = Facts::of_ticket(&change.ticket, office.zone, tx.now);
             let next = office.planner(&rules).next_at(&facts, tx.now);
-            assert!(tickets::save(tx.conn, &row.changed(&change.ticket, next, tx.now), row.version)?);
+            assert!(tickets::save(tx.conn, &row, &row.changed(&change.ticket, next, tx.now))?);
             let moved = before.unit_id != change.ticket.unit_id;
             if moved {
                 tickets::set_lead(tx.conn, row.id, change.ticket.unit_id)?;
