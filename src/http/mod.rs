@@ -10,3 +10,4 @@ pub mod limits;
 pub mod problem;
 pub mod server;
 pub mod state;
+pub mod uploads;
