@@ -260,7 +260,7 @@ fn unusable(fault: &impl std::fmt::Display) -> StoreError {
     StoreError::Unsupported(format!("a password can't be hashed: {fault}"))
 }
 
-fn checked(mut check: Check, row: UserRow) -> Result<UserRow, Refusal> {
+fn checked(mut check: Check, row: &UserRow) -> Result<UserRow, Refusal> {
     let roles = row.role_list();
     if roles.is_empty() {
         check.fault(Fault::at("/roles", Code::FieldRequired));

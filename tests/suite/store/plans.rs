@@ -136,7 +136,7 @@ fn other_lists(conn: &mut Conn) -> Vec<Said> {
     let unit = Scope::Units(vec![id(1), id(2)]);
     let (ticket, notice, finding): (TicketId, NoticeId, FindingId) = (id(1), id(1), id(1));
     let letter: FeedbackId = id(1);
-    let people = users::UserFilter { role: Some(Role::Liaison), text: Some("a".into()), ..Default::default() };
+    let people = users::UserFilter { roles: vec![Role::Liaison], text: Some("a".into()), ..Default::default() };
     let kinds = units::UnitFilter { kinds: vec![UnitKind::County], text: Some("a".into()), ..Default::default() };
     let mut said = Vec::new();
     let mut hear = |question: &str, ask: &dyn Fn(&mut Conn) -> StoreResult<()>| {

@@ -1,7 +1,7 @@
 //! What tests stand on. For every part of the suite.
 
 pub mod app;
-pub mod client;
 pub mod bureau;
+pub mod client;
 pub mod database;
 pub mod smtp;
