@@ -75,14 +75,24 @@ pub(super) async fn serve(
         })?;
         let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
         let listener = listener.map_err(|fault| refused(&address, &fault))?;
-        let server = crate::http::server::start(state, listener, crate::api::configure);
+        let server = crate::http::server::start(state, listener, doors);
         let server = server.map_err(|fault| refused(&address, &fault))?;
+        // Polled once, it listens to signals too: whoever reads the greeting may stop it.
+        let server = tokio::task::spawn_local(server);
+        tokio::task::yield_now().await;
         announce();
-        server.await.map_err(|fault| refused(&address, &fault))
+        let ended = server.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)));
+        ended.map_err(|fault| refused(&address, &fault))
     }
     .await;
     runner.stop().await;
     served
+}
+
+/// The REST interface, then the pages.
+fn doors(config: &mut actix_web::web::ServiceConfig) {
+    crate::api::configure(config);
+    crate::web::configure(config);
 }
 
 /// The engine's part of `/readyz`: silence is a fault.

@@ -23,7 +23,7 @@ fn a_new_installation_serves_at_once_says_how_to_begin_and_stops_when_told() {
     // While it serves: an account, a token, sign-in.
     let done = room.run(&["user", "add", "wang", "--name", "王芳", "--roles", "admin", "--lang", "en"]).ok();
     let password = done.out.lines().last().unwrap().to_owned();
-    client.post("/api/v1/session", json!({"login": "wang", "password": password})).is(200);
+    client.post("/api/v1/session", json!({"login": "wang", "password": password})).is(201);
     let done = room.run(&["token", "add", "--user", "wang"]).ok();
     let me = client.bearer(done.out.trim()).get("/api/v1/me").is(200).json();
     assert_eq!((&me["login"], &me["roles"]), (&json!("wang"), &json!(["admin"])));

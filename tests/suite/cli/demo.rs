@@ -41,7 +41,7 @@ fn the_notice_as_printed_on_the_day_it_was_issued_and_again_after_a_restart() {
     assert_eq!(finding["assets"].as_array().unwrap().len(), 4);
     let user = &held["users"][0];
     let sign_in = json!({"login": user["login"], "password": user["password"]});
-    server.client().post("/api/v1/session", sign_in).is(200);
+    server.client().post("/api/v1/session", sign_in).is(201);
 
     // The clock is the server's, and a second one is refused.
     let done = room.run(&["demo", "--listen", "127.0.0.1:0", "--lang", "en"]).failed();
@@ -86,9 +86,9 @@ fn everybody_is_there(held: &Value) {
         (Role::Admin, 1),
         (Role::Coordinator, 2),
         (Role::Approver, 1),
-        (Role::Viewer, 1),
         (Role::Liaison, 17),
         (Role::Leader, 17),
+        (Role::Viewer, 1),
     ];
     assert_eq!(roles.into_iter().collect::<Vec<_>>(), expected);
     assert_eq!((units["430502"], units["general-office"], units.len()), (2, 4, 18));
