@@ -1,6 +1,7 @@
 //! What `serve` and `demo` share: the address is taken first, everything is opened, then it listens, works and stops.
 
 use super::say::CliFault;
+use crate::api;
 use crate::config::{Config, ConfigFault};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
@@ -10,6 +11,7 @@ use crate::installation::Installation;
 use crate::mail::{Courier, Sender};
 use crate::reminders::{self, Runner};
 use crate::transaction::World;
+use crate::web;
 use chrono::TimeDelta;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -75,7 +77,11 @@ pub(super) async fn serve(
         })?;
         let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
         let listener = listener.map_err(|fault| refused(&address, &fault))?;
-        let server = crate::http::server::start(state, listener, crate::api::configure);
+        let server = crate::http::server::start(state, listener, |config| {
+            api::configure(config);
+            // Last: pages answer for every address that nothing else lies at.
+            web::configure(config);
+        });
         let server = server.map_err(|fault| refused(&address, &fault))?;
         // Polled once, it listens to signals too: whoever reads the greeting may stop it.
         let server = tokio::task::spawn_local(server);
