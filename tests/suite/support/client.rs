@@ -56,6 +56,10 @@ impl Client {
         self.send("PATCH", path, Some("application/json"), body.to_string().into_bytes())
     }
 
+    pub fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, Some("application/json"), body.to_string().into_bytes())
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, None, Vec::new())
     }
