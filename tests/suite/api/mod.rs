@@ -3,11 +3,11 @@
 mod attachments;
 mod conventions;
 mod documents;
+mod notices;
 mod repeats;
 mod sign_in;
+mod tickets;
 mod tokens;
 mod units;
 mod users;
 mod versions;
-mod notices;
-mod tickets;

@@ -9,7 +9,10 @@ fn a_draft_is_made_changed_and_read_back() {
     let app = TestApp::start();
     let made = draft(&app);
     assert_eq!(made["state"], "draft");
-    assert_eq!(made["deadline"], json!({"on": "2026-03-13", "cutoff": null, "inclusive": true, "raw": "于2026年3月13日前"}));
+    assert_eq!(
+        made["deadline"],
+        json!({"on": "2026-03-13", "cutoff": null, "inclusive": true, "raw": "于2026年3月13日前"})
+    );
     assert_eq!(made["feedback_to"]["code"], "office");
     let coordinator = app.by("coordinator");
     let changed = coordinator
@@ -32,7 +35,7 @@ fn a_deadline_is_read_out_of_the_notices_own_words() {
     let app = TestApp::start();
     let coordinator = app.by("coordinator");
     let on = |raw: &str| {
-        let code = format!("N{}", raw.chars().count());
+        let code = format!("N{}", raw.len());
         let body = json!({"code": code, "title": "t", "deadline": {"raw": raw}});
         coordinator.post("/api/v1/notices", body)
     };
@@ -52,7 +55,10 @@ fn bad_drafts_are_refused_field_by_field() {
     for (body, problem) in [
         (json!({"code": "a b", "title": ""}), "422 request.invalid /code field.format /title field.required"),
         (json!({"code": "a", "title": "t", "feedback_to": "depts"}), "422 request.invalid /feedback_to unit.is_group"),
-        (json!({"code": "a", "title": "t", "feedback_to": "nobody"}), "422 request.invalid /feedback_to field.reference"),
+        (
+            json!({"code": "a", "title": "t", "feedback_to": "nobody"}),
+            "422 request.invalid /feedback_to field.reference",
+        ),
         (
             json!({"code": "a", "title": "t", "sampling": {"from": "2026-02-02", "to": "2026-02-01"}}),
             "422 request.invalid /sampling/from field.order",
@@ -95,7 +101,10 @@ fn the_annexes_keep_their_printed_figures_and_are_added_up_again() {
         {"unit_id": "430502", "kind": "new_media", "in_operation": 6, "prominent": 0, "printed_share": "0"},
     ]});
     let coverage = app.by("coordinator").put("/api/v1/notices/2026Q1/coverage", rows).is(200).json();
-    assert_eq!(coverage["totals"]["website"], json!({"in_operation": 33, "checked": 33, "prominent": 1, "share": 3.03}));
+    assert_eq!(
+        coverage["totals"]["website"],
+        json!({"in_operation": 33, "checked": 33, "prominent": 1, "share": 3.03})
+    );
     assert_eq!(coverage["totals"]["new_media"]["checked"], 6);
     let row = coverage["rows"].as_array().unwrap().iter().find(|row| row["unit"]["code"] == "430502").unwrap();
     assert_eq!((&row["printed_share"], &row["share"]), (&json!("100%"), &json!(100.0)));
@@ -137,8 +146,12 @@ fn issuing_makes_one_ticket_for_each_finding_and_lead_unit_once() {
     let open = coordinator.post("/api/v1/notices/2026Q1/close", json!({}));
     assert_eq!(open.problem(), "409 notice.open_tickets");
     let requirements = coordinator.get("/api/v1/notices/2026Q1/requirements").is(200).json();
-    let asked: Vec<&str> =
-        requirements["items"][0]["units"].as_array().unwrap().iter().map(|unit| unit["code"].as_str().unwrap()).collect();
+    let asked: Vec<&str> = requirements["items"][0]["units"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|unit| unit["code"].as_str().unwrap())
+        .collect();
     assert_eq!(asked, ["430502", "sjj"], "a group's members are asked from now on");
 }
 
@@ -191,6 +204,7 @@ fn a_unit_reads_issued_notices_that_concern_it_reduced_to_its_own_part() {
     let requirements = liaison.get("/api/v1/notices/2026Q1/requirements").is(200).json();
     assert_eq!(requirements["items"].as_array().unwrap().len(), 1);
     assert_eq!(requirements["items"][0]["units"].as_array().unwrap().len(), 1);
-    let body = liaison.get("/api/v1/notices/2026Q1/findings").text() + &liaison.get("/api/v1/notices/2026Q1/requirements").text();
+    let body = liaison.get("/api/v1/notices/2026Q1/findings").text()
+        + &liaison.get("/api/v1/notices/2026Q1/requirements").text();
     assert!(!body.contains("大祥区自查") && !body.contains("市直部门") && !body.contains("430503"), "{body}");
 }
