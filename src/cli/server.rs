@@ -2,6 +2,7 @@
 
 use super::say::CliFault;
 use crate::actions::sandbox::set_clock;
+use crate::api;
 use crate::config::{Config, ConfigFault};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
@@ -12,6 +13,7 @@ use crate::installation::Installation;
 use crate::mail::{Courier, Sender};
 use crate::reminders::{self, Runner, Tally};
 use crate::transaction::World;
+use crate::web;
 use chrono::TimeDelta;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -78,7 +80,11 @@ pub(super) async fn serve(
         })?;
         let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
         let listener = listener.map_err(|fault| refused(&address, &fault))?;
-        let server = crate::http::server::start(state, listener, doors);
+        let server = crate::http::server::start(state, listener, |config| {
+            api::configure(config);
+            // Last: pages answer for every address that nothing else lies at.
+            web::configure(config);
+        });
         let server = server.map_err(|fault| refused(&address, &fault))?;
         // Polled once, it listens to signals too: whoever reads the greeting may stop it.
         let server = tokio::task::spawn_local(server);
@@ -90,12 +96,6 @@ pub(super) async fn serve(
     .await;
     runner.stop().await;
     served
-}
-
-/// The REST interface, then the pages.
-fn doors(config: &mut actix_web::web::ServiceConfig) {
-    crate::api::configure(config);
-    crate::web::configure(config);
 }
 
 /// Turns a sandbox's clock: the engine is told to settle once it stands.
