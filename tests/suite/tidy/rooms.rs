@@ -35,7 +35,6 @@ const BESIDES: &[(&str, &str)] = &[
     ("src/http/state.rs", "files"),
     // Who is asking is read by a query; the note of their use is a change.
     ("src/actions/sign_in.rs", "queries"),
-    ("src/actions/tokens.rs", "queries"),
 ];
 
 /// Macros stand at the crate's root, wherever they were written.
