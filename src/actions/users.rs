@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Characters of a login.
-const LOGIN: usize = 64;
+pub(super) const LOGIN: usize = 64;
 /// Characters of a password: long ones are safe, and no rule about kinds of characters makes short ones so.
 const PASSWORD: std::ops::RangeInclusive<usize> = 12..=256;
 
@@ -324,7 +324,7 @@ fn with_deputy(tx: &mut Tx<'_>, check: &mut Check, row: UserRow, deputy: Option<
 }
 
 /// Without an admin nobody could make one.
-fn keep_an_admin(tx: &mut Tx<'_>, held: &UserRow, row: &UserRow) -> Outcome<()> {
+pub(super) fn keep_an_admin(tx: &mut Tx<'_>, held: &UserRow, row: &UserRow) -> Outcome<()> {
     let was = held.active && held.has(Role::Admin);
     let is = row.active && row.has(Role::Admin);
     if was && !is {
@@ -346,7 +346,7 @@ fn unless_taken<T>(login: &str, result: Result<T, StoreError>) -> Outcome<T> {
     })
 }
 
-fn facts(row: &UserRow) -> Value {
+pub(super) fn facts(row: &UserRow) -> Value {
     json!({
         "login": row.login,
         "name": row.name,

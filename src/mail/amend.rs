@@ -211,6 +211,7 @@ fn end(tx: &mut Tx<'_>, message: &MessageRow, token: LeaseId, state: MessageStat
         reason: Some(reason),
         attempts: message.attempts,
         uncertain: message.uncertain,
+        since: message.since,
         sent_at: None,
     };
     outbox::finish(tx.conn, message.id, token, &fate)?;

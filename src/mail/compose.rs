@@ -353,7 +353,7 @@ impl Desk<'_> {
             UndeliveredMail {
                 recipient: row.address.map_or_else(|| name.clone(), |address| format!("{name} <{address}>")),
                 subject: row.subject.unwrap_or_default(),
-                queued_on: local_date(self.dossier.office.zone, row.since),
+                queued_on: local_date(self.dossier.office.zone, row.since.min(row.created_at)),
                 reason: reason.unwrap_or_default(),
                 link: format!("{}/messages/{}", self.base_url, row.id),
             }

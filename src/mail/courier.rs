@@ -514,8 +514,17 @@ fn record(tx: &mut Tx<'_>, message: &MessageRow, delivery: &Delivery, token: Lea
 fn fate(tx: &Tx<'_>, message: &MessageRow, delivery: &Delivery) -> Fate {
     let now = tx.now;
     let attempts = message.attempts + 1;
-    let fate =
-        |state, next_at, reason| Fate { state, next_at, reason, attempts, uncertain: message.uncertain, sent_at: None };
+    let since = if message.attempts == 0 { now } else { message.since };
+    let is_too_old = now >= since.plus(TimeDelta::days(GIVE_UP_DAYS));
+    let fate = |state, next_at, reason| Fate {
+        state,
+        next_at,
+        reason,
+        attempts,
+        uncertain: message.uncertain,
+        since,
+        sent_at: None,
+    };
     match delivery.result {
         DeliveryResult::Sent => Fate { sent_at: Some(now), ..fate(MessageState::Sent, None, None) },
         DeliveryResult::Dead => fate(MessageState::Dead, None, Some(EndReason::Refused)),
@@ -526,7 +535,7 @@ fn fate(tx: &Tx<'_>, message: &MessageRow, delivery: &Delivery) -> Fate {
             let wait = TimeDelta::seconds(spread(message.id, attempts, 5 * 60, 30 * 60));
             Fate { uncertain: message.uncertain + 1, ..fate(MessageState::Uncertain, Some(now.plus(wait)), None) }
         }
-        DeliveryResult::Retry if now >= message.since.plus(TimeDelta::days(GIVE_UP_DAYS)) => {
+        DeliveryResult::Retry if is_too_old && !is_channel_fault(delivery) => {
             fate(MessageState::Dead, None, Some(EndReason::GivenUp))
         }
         DeliveryResult::Retry => fate(MessageState::Retry, Some(next_try(tx, message, attempts)), None),

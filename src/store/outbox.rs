@@ -50,7 +50,7 @@ pub struct MessageRow {
     pub lease_until: Option<Instant>,
     /// A word of `EndReason`.
     pub reason: Option<String>,
-    /// Giving up is counted from here.
+    /// The first try, from which giving up is counted; until then when it was queued.
     pub since: Instant,
     pub created_at: Instant,
     pub sent_at: Option<Instant>,
@@ -406,6 +406,7 @@ pub struct Fate {
     pub reason: Option<EndReason>,
     pub attempts: i32,
     pub uncertain: i32,
+    pub since: Instant,
     pub sent_at: Option<Instant>,
 }
 
@@ -422,6 +423,7 @@ pub fn finish(conn: &mut Conn, id: MessageId, token: LeaseId, fate: &Fate) -> St
             messages::reason.eq(fate.reason.map(EndReason::as_str)),
             messages::attempts.eq(fate.attempts),
             messages::uncertain.eq(fate.uncertain),
+            messages::since.eq(fate.since),
             messages::sent_at.eq(fate.sent_at),
             messages::claims.eq(0),
             messages::lease_token.eq(None::<LeaseId>),

@@ -35,7 +35,7 @@ fn a_deadline_is_read_out_of_the_notices_own_words() {
     let app = TestApp::start();
     let coordinator = app.by("coordinator");
     let on = |raw: &str| {
-        let code = format!("N{}", raw.chars().count());
+        let code = format!("N{}", raw.len());
         let body = json!({"code": code, "title": "t", "deadline": {"raw": raw}});
         coordinator.post("/api/v1/notices", body)
     };
