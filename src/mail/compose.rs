@@ -47,14 +47,22 @@ pub struct Desk<'a> {
     pub base_url: &'a str,
 }
 
-/// What is left of a message, to its reader; and the one ticket that it is about, if it is one.
+/// What a message is to say. Nothing where its lines are of a kind that it can't say.
+#[derive(Debug, Default)]
+pub struct Composed {
+    pub content: Option<Content>,
+    /// The one ticket that it is about, if it is one, with its reference.
+    pub ticket: Option<(TicketId, String)>,
+}
+
+/// What is left of a message, to its reader.
 pub fn compose(
     read: &mut Read<'_>,
     desk: &Desk<'_>,
     message: &MessageRow,
     judged: &Judged,
     to: &Recipient,
-) -> Outcome<(Option<Content>, Option<(TicketId, String)>)> {
+) -> Outcome<Composed> {
     let about: Vec<SubjectId> = judged.keep.iter().map(|row| row.subject_id).collect();
     let ticket = about.first().filter(|first| about.iter().all(|id| id == *first));
     let ticket = ticket.and_then(|id| desk.dossier.ticket(*id)).map(|file| (file.row.id, file.row.reference.clone()));
@@ -63,7 +71,7 @@ pub fn compose(
         MessageKind::AtOnce => desk.at_once(read, &judged.keep, to)?.map(|at_once| Content::AtOnce(Box::new(at_once))),
         MessageKind::Weekly => Some(Content::Weekly(desk.weekly(read, to)?)),
     };
-    Ok((content, ticket))
+    Ok(Composed { content, ticket })
 }
 
 /// A digest's group.
@@ -169,11 +177,12 @@ impl Desk<'_> {
         match standing {
             Standing::Overdue { .. } => Place::Overdue,
             Standing::DueToday => Place::DueToday,
-            Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => Place::Others,
             Standing::WorkingDaysLeft { days } if is_of(Anchor::Due) && !is_far(days) => Place::DueSoon,
             Standing::WorkingDaysLeft { .. } if row.state == State::Issued => Place::ToAcknowledge,
             Standing::WorkingDaysLeft { .. } if is_of(Anchor::Due) => Place::DueSoon,
-            Standing::WorkingDaysLeft { .. } => Place::Others,
+            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
+                Place::Others
+            }
         }
     }
 

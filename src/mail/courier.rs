@@ -5,7 +5,7 @@
 
 use super::amend::{Amended, Prepared, amend, fall_back};
 use super::check::{Dossier, Judged, Verdict};
-use super::compose::{Content, Desk, compose};
+use super::compose::{Composed, Content, Desk, compose};
 use super::message::{Address, Letter, freeze};
 use super::outcome::{DeliveryResult, Outcome as Delivery, Phase};
 use super::sender::Sender;
@@ -248,17 +248,17 @@ impl Worker {
     }
 
     /// Checks all messages of a claim at once and sends them one after the other.
-    async fn batch(&mut self, taken: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
-        let mut rest = match self.prepare(taken.clone(), token).await {
+    async fn batch(&mut self, messages: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
+        let mut rest = match self.prepare(messages.clone(), token).await {
             Ok(ready) => ready,
             Err(failure) if is_passing(&failure) => {
                 // Where this fails too they are free again when the lease ends.
-                let _ = self.release(taken, token).await;
+                let _ = self.release(messages, token).await;
                 return Err(failure);
             }
             Err(failure) => {
                 tracing::warn!(error = %failure, "messages could not be prepared together; each is prepared alone");
-                self.prepare_singly(taken, token).await
+                self.prepare_singly(messages, token).await
             }
         };
         let checked_at = Monotonic::now();
@@ -276,9 +276,9 @@ impl Worker {
     }
 
     /// One that is at fault stays behind, held: after three claims it is given up.
-    async fn prepare_singly(&mut self, taken: Vec<MessageRow>, token: LeaseId) -> Vec<Ready> {
+    async fn prepare_singly(&mut self, messages: Vec<MessageRow>, token: LeaseId) -> Vec<Ready> {
         let mut ready = Vec::new();
-        for message in taken {
+        for message in messages {
             let id = message.id;
             match self.prepare(vec![message], token).await {
                 Ok(one) => ready.extend(one),
@@ -289,12 +289,12 @@ impl Worker {
     }
 
     /// Check, write, note: what may be sent now.
-    async fn prepare(&mut self, taken: Vec<MessageRow>, token: LeaseId) -> Outcome<Vec<Ready>> {
-        if taken.is_empty() {
+    async fn prepare(&mut self, messages: Vec<MessageRow>, token: LeaseId) -> Outcome<Vec<Ready>> {
+        if messages.is_empty() {
             return Ok(Vec::new());
         }
         let (world, sender) = (self.world.clone(), Arc::clone(&self.sender));
-        let drafts = self.world.read(move |read| check(read, &world, &sender, taken)).await?;
+        let drafts = self.world.read(move |read| check(read, &world, &sender, messages)).await?;
         let now = self.world.clock.now();
         let domain = Arc::clone(&self.world.mail_domain);
         let written = tokio::task::spawn_blocking(move || {
@@ -380,27 +380,26 @@ impl Worker {
 struct Draft {
     message: MessageRow,
     judged: Judged,
-    content: Option<Content>,
-    ticket: Option<(TicketId, String)>,
+    composed: Composed,
     raw: Option<Vec<u8>>,
     from: Address,
 }
 
-fn check(read: &mut Read<'_>, world: &World, sender: &Sender, taken: Vec<MessageRow>) -> Outcome<Vec<Draft>> {
-    let dossier = Dossier::load(read, &taken, sender.lang)?;
+fn check(read: &mut Read<'_>, world: &World, sender: &Sender, messages: Vec<MessageRow>) -> Outcome<Vec<Draft>> {
+    let dossier = Dossier::load(read, &messages, sender.lang)?;
     let desk = Desk { dossier: &dossier, base_url: &world.base_url };
-    let mut all = Vec::with_capacity(taken.len());
-    for message in taken {
+    let mut all = Vec::with_capacity(messages.len());
+    for message in messages {
         let judged = dossier.judge(&message);
-        let (mut content, mut ticket, mut raw) = (None, None, None);
+        let (mut composed, mut raw) = (Composed::default(), None);
         let to = judged.to.clone();
         match (judged.verdict, &to) {
-            (Verdict::Write, Some(to)) => (content, ticket) = compose(read, &desk, &message, &judged, to)?,
+            (Verdict::Write, Some(to)) => composed = compose(read, &desk, &message, &judged, to)?,
             (Verdict::Send, _) => raw = outbox::raw(read.conn, message.id)?,
             (Verdict::Write | Verdict::Replace | Verdict::Drop, _) => {}
         }
         let lang = to.map_or(sender.lang, |to| to.lang);
-        all.push(Draft { message, judged, content, ticket, raw, from: from(sender, &dossier, lang) });
+        all.push(Draft { message, judged, composed, raw, from: from(sender, &dossier, lang) });
     }
     Ok(all)
 }
@@ -416,7 +415,8 @@ fn from(sender: &Sender, dossier: &Dossier, lang: Lang) -> Address {
 impl Draft {
     /// Its bytes: those it has, or those it gets now. A panic costs this message and no other.
     fn write(self, domain: &str, now: Instant) -> (Prepared, Option<Ready>) {
-        let Self { message, judged, content, ticket, raw, from } = self;
+        let Self { message, judged, composed, raw, from } = self;
+        let Composed { content, ticket } = composed;
         let written = match (&content, &judged.to) {
             (Some(content), Some(to)) => {
                 let to = Address { name: to.name.clone(), email: to.address.clone() };
