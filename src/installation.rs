@@ -90,7 +90,9 @@ impl Installation {
             let shown = file.as_deref().and_then(Path::parent).unwrap_or(&data_dir).display();
             return Err(Refusal::new(Code::InstallationMissing).with("place", shown).into());
         }
-        make_private(&data_dir)?;
+        if purpose != Purpose::Use {
+            make_private(&data_dir)?;
+        }
         let serves = matches!(purpose, Purpose::Serve | Purpose::Demo);
         let mut lock = match &file {
             Some(file) if serves => Some(Lock::take(&file.with_added_extension("lock"))?),

@@ -25,3 +25,4 @@ pub mod sandbox;
 pub mod store;
 pub mod telemetry;
 pub mod transaction;
+pub mod web;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Characters of a code.
-const CODE: usize = 40;
+pub(super) const CODE: usize = 40;
 /// Members of a group.
 const MEMBERS: usize = 1_000;
 
@@ -296,7 +296,7 @@ fn unless_taken<T>(code: &str, result: Result<T, StoreError>) -> Outcome<T> {
     })
 }
 
-fn facts(row: &UnitRow, members: &[UnitId]) -> Value {
+pub(super) fn facts(row: &UnitRow, members: &[UnitId]) -> Value {
     json!({
         "code": row.code,
         "name": row.name,

@@ -5,7 +5,7 @@ use crate::actions::units::flag;
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE};
-use crate::domain::id::{UnitId, UserId};
+use crate::domain::id::{SessionId, UnitId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::{Role, UnitKind};
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Characters of a login.
-const LOGIN: usize = 64;
+pub(super) const LOGIN: usize = 64;
 /// Characters of a password: long ones are safe, and no rule about kinds of characters makes short ones so.
 const PASSWORD: std::ops::RangeInclusive<usize> = 12..=256;
 
@@ -204,15 +204,12 @@ pub fn change(
     Ok(row.id)
 }
 
-/// The user's own new password, hashed already; ends their other sessions.
-///
-/// # Errors
-/// When they are gone.
-pub fn set_own_password(
+/// The actor's own new password, hashed already; ends their sessions but this one.
+pub(super) fn set_own_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
     password_hash: String,
-    session: Option<crate::domain::id::SessionId>,
+    session: Option<SessionId>,
 ) -> Outcome<()> {
     let id = actor.user_id.ok_or_else(Refusal::missing)?;
     let held = users::lock(tx.conn, id)?.ok_or_else(Refusal::missing)?;
@@ -327,7 +324,7 @@ fn with_deputy(tx: &mut Tx<'_>, check: &mut Check, row: UserRow, deputy: Option<
 }
 
 /// Without an admin nobody could make one.
-fn keep_an_admin(tx: &mut Tx<'_>, held: &UserRow, row: &UserRow) -> Outcome<()> {
+pub(super) fn keep_an_admin(tx: &mut Tx<'_>, held: &UserRow, row: &UserRow) -> Outcome<()> {
     let was = held.active && held.has(Role::Admin);
     let is = row.active && row.has(Role::Admin);
     if was && !is {
@@ -349,7 +346,7 @@ fn unless_taken<T>(login: &str, result: Result<T, StoreError>) -> Outcome<T> {
     })
 }
 
-fn facts(row: &UserRow) -> Value {
+pub(super) fn facts(row: &UserRow) -> Value {
     json!({
         "login": row.login,
         "name": row.name,

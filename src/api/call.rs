@@ -172,6 +172,15 @@ impl Call {
         Ok(Some(self.state.hashing.hash(password).await?))
     }
 
+    /// Who asks, and what the handler took, for what is done outside the store's transactions.
+    ///
+    /// # Errors
+    /// Whatever is refused on the way.
+    pub async fn admit<I: Input>(self, input: I) -> Result<(Identity, I::Value), Fault> {
+        let who = self.state.admit(&self.credentials).await?;
+        Ok((who, self.settle(input)?))
+    }
+
     fn settle<I: Input>(&self, input: I) -> Result<I::Value, Refusal> {
         match &self.misnamed {
             Some(refusal) => Err(refusal.clone()),

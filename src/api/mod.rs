@@ -13,12 +13,15 @@ pub mod findings;
 pub mod idempotency;
 pub mod json;
 pub mod me;
+pub mod messages;
 pub mod notices;
 pub mod openapi;
 pub mod overview;
 pub mod page;
 pub mod params;
+pub mod reminders;
 pub mod requests;
+pub mod sandbox;
 pub mod session;
 mod shape;
 pub mod tickets;
@@ -57,6 +60,7 @@ fn resources(config: &mut ServiceConfig<'_>) {
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
+    config.configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
 }
 
 /// No such address, or one that doesn't know the method.

@@ -505,7 +505,6 @@ mod tests {
 
     #[derive(Debug, Default, Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    #[expect(dead_code, reason = "only read into")]
     struct Letter {
         title: String,
         percent: Option<u8>,

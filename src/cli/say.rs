@@ -132,11 +132,19 @@ pub fn fault_words(fault: &Fault, file: Option<&str>, lang: Lang) -> String {
             format!("{file}{joint}{row}{column}{}{detail}", lang.pick("：", ": "))
         }
         Place::Parameter(name) => format!("--{name}{}{detail}", lang.pick("：", ": ")),
-        Place::Pointer(pointer) => {
-            let name = pointer.trim_start_matches('/').replace('/', ".");
-            format!("{name}{}{detail}", lang.pick("：", ": "))
-        }
+        Place::Pointer(pointer) => format!("{}{}{detail}", flag(pointer), lang.pick("：", ": ")),
         Place::Whole => detail,
+    }
+}
+
+/// The flag that a body's field is given by: `/unit_id` is `--unit`.
+fn flag(pointer: &str) -> String {
+    let name = pointer.trim_start_matches('/');
+    match name.split('/').next().unwrap_or(name) {
+        "login" => "LOGIN".to_owned(),
+        "unit_id" => "--unit".to_owned(),
+        "password" => "--password-file".to_owned(),
+        name => format!("--{}", name.replace('_', "-")),
     }
 }
 

@@ -1,15 +1,19 @@
 //! What `serve` and `demo` share: the address is taken first, everything is opened, then it listens, works and stops.
 
 use super::say::CliFault;
+use crate::actions::sandbox::set_clock;
+use crate::api;
 use crate::config::{Config, ConfigFault};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::http::health::Probe;
+use crate::http::sandbox::{Jump, Turn};
 use crate::http::state::State;
 use crate::installation::Installation;
 use crate::mail::{Courier, Sender};
-use crate::reminders::{self, Runner};
+use crate::reminders::{self, Runner, Tally};
 use crate::transaction::World;
+use crate::web;
 use chrono::TimeDelta;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -68,21 +72,43 @@ pub(super) async fn serve(
     let courier = Courier::new(world.clone(), sender(config, &installation.data_dir)?);
     let runner = reminders::start(world.clone(), courier, config.reminders.tick);
     let probes = probes(&world, &runner, config);
+    let turn = (!world.clock.is_real()).then(|| turn(&world, &runner));
     let served = async {
         let address = reserved.address;
-        let state = State::new(world, config, &installation.data_dir, probes).map_err(|fault| {
+        let state = State::new(world, config, &installation.data_dir, probes, turn).map_err(|fault| {
             Refusal::new(Code::InstallationFolder).with("place", "attachments").with("reason", fault)
         })?;
         let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
         let listener = listener.map_err(|fault| refused(&address, &fault))?;
-        let server = crate::http::server::start(state, listener, crate::api::configure);
+        let server = crate::http::server::start(state, listener, |config| {
+            api::configure(config);
+            // Last: pages answer for every address that nothing else lies at.
+            web::configure(config);
+        });
         let server = server.map_err(|fault| refused(&address, &fault))?;
+        // Polled once, it listens to signals too: whoever reads the greeting may stop it.
+        let server = tokio::task::spawn_local(server);
+        tokio::task::yield_now().await;
         announce();
-        server.await.map_err(|fault| refused(&address, &fault))
+        let ended = server.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)));
+        ended.map_err(|fault| refused(&address, &fault))
     }
     .await;
     runner.stop().await;
     served
+}
+
+/// Turns a sandbox's clock: the engine is told to settle once it stands.
+fn turn(world: &World, runner: &Runner) -> Turn {
+    let (world, runner) = (world.clone(), runner.clone());
+    Arc::new(move |actor, at| {
+        let (world, runner) = (world.clone(), runner.clone());
+        Box::pin(async move {
+            let tally = runner.settle(move |world| set_clock(world, &actor, at)).await?;
+            let Tally { planned, sent, skipped, cancelled, .. } = tally;
+            Ok(Jump { now: world.clock.now(), planned, sent, skipped, cancelled })
+        })
+    })
 }
 
 /// The engine's part of `/readyz`: silence is a fault.

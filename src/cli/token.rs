@@ -50,7 +50,7 @@ pub(super) fn run(general: &General, Token::Add(add): Token) -> Result<ExitCode,
     let installation = general.open(Purpose::Use)?;
     let lang = installation.lang();
     let made = installation.world.write_now(move |tx| {
-        let user = known(users::find_by_login(tx.conn, &add.user)?, &add.user)?;
+        let user = known(users::find_by_login(tx.conn, &add.user)?, &add.user, "/user")?;
         let new = NewToken { name: add.name, expires_on: add.expires_on, scopes: add.scopes };
         tokens::create(tx, &Actor::system("cli"), user.id, new)
     });

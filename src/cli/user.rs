@@ -6,7 +6,7 @@ use crate::actions::users::{self, NewUser, UserChange, check_password, hash_pass
 use crate::domain::actor::Actor;
 use crate::domain::check::Check;
 use crate::domain::patch::Patch;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::vocabulary::Role;
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Purpose};
@@ -164,7 +164,7 @@ fn set_password(installation: &Installation, login: String, file: Option<&PathBu
     let change = UserChange { password: Patch::Set(given.password.clone()), ..UserChange::default() };
     let key = login.clone();
     installation.world.write_now(move |tx| {
-        let held = known(rows::find_by_login(tx.conn, &key)?, &key)?;
+        let held = known(rows::find_by_login(tx.conn, &key)?, &key, "/login")?;
         users::change(tx, &Actor::system("cli"), &held.id.to_string(), None, change, Some(hash))
     })?;
     say(&told(&login, Some(&given), installation));
@@ -191,7 +191,7 @@ fn set_active(installation: &Installation, login: String, active: bool) -> Resul
     let change = UserChange { active: Patch::Set(active), ..UserChange::default() };
     let key = login.clone();
     installation.world.write_now(move |tx| {
-        let held = known(rows::find_by_login(tx.conn, &key)?, &key)?;
+        let held = known(rows::find_by_login(tx.conn, &key)?, &key, "/login")?;
         users::change(tx, &Actor::system("cli"), &held.id.to_string(), None, change, None)
     })?;
     let lang = installation.lang();
@@ -204,11 +204,9 @@ fn set_active(installation: &Installation, login: String, active: bool) -> Resul
     Ok(())
 }
 
-/// The user of a login, or the refusal that names it.
-pub(super) fn known(row: Option<UserRow>, login: &str) -> Result<UserRow, Refusal> {
-    use crate::domain::refusal::{Code, Fault, Place};
-    let place = Place::Pointer("/login".to_owned());
-    row.ok_or_else(|| Refusal::field(Fault::new(place, Code::FieldReference).with("value", login)))
+/// The user of a login that stands in `place`, or the refusal that names both.
+pub(super) fn known(row: Option<UserRow>, login: &str, place: &str) -> Result<UserRow, Refusal> {
+    row.ok_or_else(|| Refusal::field(Fault::at(place, Code::FieldReference).with("value", login)))
 }
 
 fn list(installation: &Installation, as_json: bool) -> Result<(), CliFault> {

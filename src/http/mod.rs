@@ -8,5 +8,7 @@ pub mod health;
 pub mod identity;
 pub mod limits;
 pub mod problem;
+pub mod sandbox;
 pub mod server;
 pub mod state;
+pub mod uploads;

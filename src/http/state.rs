@@ -8,6 +8,7 @@ use crate::files::blobs::Blobs;
 use crate::http::health::Probe;
 use crate::http::limits::Limits;
 use crate::http::problem::Fault;
+use crate::http::sandbox::Turn;
 use crate::transaction::World;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -27,6 +28,8 @@ pub struct Inner {
     pub limits: Limits,
     /// What `/readyz` asks besides the database and the disk.
     pub probes: Vec<Probe>,
+    /// Turns the clock; a sandbox's only.
+    pub turn: Option<Turn>,
 }
 
 /// What the doors need of the configuration.
@@ -46,11 +49,17 @@ pub struct Settings {
 }
 
 impl State {
-    /// `probes`: what else must be alive for `/readyz`, the outbox and the planner say.
+    /// `probes`: what else must be alive for `/readyz`, the outbox and the planner say. `turn`: the sandbox's.
     ///
     /// # Errors
     /// When the attachments' directory can't be made.
-    pub fn new(world: World, config: &Config, data_dir: &Path, probes: Vec<Probe>) -> std::io::Result<Self> {
+    pub fn new(
+        world: World,
+        config: &Config,
+        data_dir: &Path,
+        probes: Vec<Probe>,
+        turn: Option<Turn>,
+    ) -> std::io::Result<Self> {
         let settings = Settings {
             locale: config.office.locale,
             https: config.public_url().starts_with("https://"),
@@ -62,7 +71,7 @@ impl State {
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
         let hashing = Hashing::default();
-        Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits: Limits::default(), probes })))
+        Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits: Limits::default(), probes, turn })))
     }
 }
 

@@ -158,7 +158,7 @@ pub async fn play(world: &World, sender: Sender, people: &[Person], lang: Lang) 
     let mut rounds: Vec<Played> = story.round.iter().map(|_| Played::default()).collect();
     let editions: Vec<Arc<Edition>> = editions.into_iter().map(Arc::new).collect();
     for (when, moment) in moments {
-        past.clock.set(when).map_err(|fault| StoreError::Unsupported(format!("the demo's story: {fault}")))?;
+        wait_until(&past, when)?;
         match moment {
             Moment::Look => {
                 reminders::settle(&past, &mut courier).await?;
@@ -178,6 +178,12 @@ pub async fn play(world: &World, sender: Sender, people: &[Person], lang: Lang) 
     }
     courier.close().await;
     Ok(())
+}
+
+/// What took longer than planned makes the next thing later.
+fn wait_until(past: &World, when: Instant) -> Result<(), StoreError> {
+    let when = when.max(past.clock.now());
+    past.clock.set(when).map_err(|fault| StoreError::Unsupported(format!("the demo's story: {fault}")))
 }
 
 /// The coordinator of the unit that issues the notice.
@@ -263,8 +269,7 @@ async fn one_step(past: &World, code: &str, played: &mut Played, step: Step, lan
         if let (Some(id), Some(end)) = (asked, ends.into_iter().next()) {
             played.asked.insert(end, id);
         }
-        let later = past.clock.now().plus(APART);
-        past.clock.set(later).map_err(|fault| StoreError::Unsupported(format!("the demo's story: {fault}")))?;
+        wait_until(past, past.clock.now().plus(APART))?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod default_rules;
 #[cfg(test)]
 mod problems;

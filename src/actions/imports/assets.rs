@@ -153,9 +153,9 @@ fn save(
             }
             Some(held) if held == row => Fate::Unchanged,
             Some(held) => {
-                let row = AssetRow { version: held.version + 1, updated_at: tx.now, ..row.clone() };
+                let version = record(tx, actor, Stream::Asset(row.id), "asset.changed", &said(row))?;
+                let row = AssetRow { version, updated_at: tx.now, ..row.clone() };
                 must_be_saved(assets::save(tx.conn, &row, held.version)?, held.version)?;
-                record(tx, actor, Stream::Asset(row.id), "asset.changed", &said(&row))?;
                 Fate::Updated
             }
         };

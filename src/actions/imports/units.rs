@@ -3,6 +3,7 @@
 use super::{Fate, Imported, Tally};
 use crate::actions::notices::taken;
 use crate::actions::record::{must_be_saved, record, record_births};
+use crate::actions::units::{CODE, facts};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::Check;
@@ -12,7 +13,6 @@ use crate::domain::vocabulary::UnitKind;
 use crate::files::imports::{Sheet, UnitRow as Given};
 use crate::store::units::{self, UnitFilter, UnitRow};
 use crate::transaction::{Outcome, Tx};
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// A row as it will stand.
@@ -69,7 +69,7 @@ impl Register {
         let mut check = Check::new();
         let mut row = held.cloned().unwrap_or_else(|| UnitRow {
             id: self.ids.get(&given.code).copied().unwrap_or_else(|| tx.id()),
-            code: check.code("/code", &given.code, 64),
+            code: check.code("/code", &given.code, CODE),
             name: String::new(),
             short_name: given.name.clone(),
             name_en: String::new(),
@@ -192,7 +192,8 @@ fn save(
         }
         tally.note(plan.given.row, &plan.row.code, Fate::Created);
     }
-    let births: Vec<_> = born.iter().map(|plan| (Stream::Unit(plan.row.id), "unit.created", plan.said())).collect();
+    let said = |plan: &Planned<'_>| facts(&plan.row, plan.members.as_deref().unwrap_or_default());
+    let births: Vec<_> = born.iter().map(|plan| (Stream::Unit(plan.row.id), "unit.created", said(plan))).collect();
     record_births(tx, actor, &births)?;
     for plan in planned {
         let Some(held) = &plan.held else { continue };
@@ -201,25 +202,16 @@ fn save(
         let fate = if *held == plan.row && members.is_none() {
             Fate::Unchanged
         } else {
-            let row = UnitRow { version: held.version + 1, updated_at: tx.now, ..plan.row.clone() };
+            let said = facts(&plan.row, members.unwrap_or(before));
+            let version = record(tx, actor, Stream::Unit(held.id), "unit.changed", &said)?;
+            let row = UnitRow { version, updated_at: tx.now, ..plan.row.clone() };
             must_be_saved(units::save(tx.conn, &row, held.version)?, held.version)?;
             if let Some(members) = members {
                 units::set_members(tx.conn, row.id, members)?;
             }
-            record(tx, actor, Stream::Unit(row.id), "unit.changed", &plan.said())?;
             Fate::Updated
         };
         tally.note(plan.given.row, &plan.row.code, fate);
     }
     Ok(())
-}
-
-impl Planned<'_> {
-    fn said(&self) -> Value {
-        json!({
-            "code": self.row.code, "name": self.row.name, "short_name": self.row.short_name,
-            "name_en": self.row.name_en, "kind": self.row.kind, "parent_id": self.row.parent_id,
-            "member_ids": self.members, "mailbox": self.row.mailbox, "backup_mailbox": self.row.backup_mailbox,
-        })
-    }
 }

@@ -3,6 +3,7 @@
 use super::{Fate, Imported, Tally};
 use crate::actions::notices::{taken, units_of};
 use crate::actions::record::{must_be_saved, record, record_births};
+use crate::actions::users::{LOGIN, facts, keep_an_admin};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::Check;
@@ -13,7 +14,6 @@ use crate::files::imports::{Sheet, UserRow as Given};
 use crate::store::units::UnitRow;
 use crate::store::users::{self, UserRow};
 use crate::transaction::{Outcome, Tx};
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 pub(super) fn import(tx: &mut Tx<'_>, actor: &Actor, sheet: &Sheet<Given>) -> Outcome<Imported> {
@@ -45,7 +45,7 @@ fn plan(
     let mut check = Check::new();
     let mut row = held.cloned().unwrap_or_else(|| UserRow {
         id: tx.id(),
-        login: check.code("/login", &given.login, 64),
+        login: check.code("/login", &given.login, LOGIN),
         name: String::new(),
         email: None,
         unit_id: None,
@@ -97,25 +97,19 @@ fn save(
         let fate = match held.get(&row.login) {
             None => {
                 users::insert(tx.conn, row).map_err(|fault| taken(fault, "login", &row.login))?;
-                births.push((Stream::User(row.id), "user.created", said(row)));
+                births.push((Stream::User(row.id), "user.created", facts(row)));
                 Fate::Created
             }
             Some(held) if held == row => Fate::Unchanged,
             Some(held) => {
-                let row = UserRow { version: held.version + 1, updated_at: tx.now, ..row.clone() };
+                keep_an_admin(tx, held, row)?;
+                let version = record(tx, actor, Stream::User(row.id), "user.changed", &facts(row))?;
+                let row = UserRow { version, updated_at: tx.now, ..row.clone() };
                 must_be_saved(users::save(tx.conn, &row, held.version)?, held.version)?;
-                record(tx, actor, Stream::User(row.id), "user.changed", &said(&row))?;
                 Fate::Updated
             }
         };
         tally.note(given.row, &given.login, fate);
     }
     record_births(tx, actor, &births)
-}
-
-fn said(row: &UserRow) -> Value {
-    json!({
-        "login": row.login, "name": row.name, "email": row.email, "unit_id": row.unit_id, "roles": row.role_list(),
-        "locale": row.locale,
-    })
 }

@@ -3,8 +3,10 @@
 mod attachments;
 mod conventions;
 mod documents;
+mod notices;
 mod repeats;
 mod sign_in;
+mod tickets;
 mod tokens;
 mod units;
 mod users;

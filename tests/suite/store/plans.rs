@@ -38,6 +38,7 @@ const LOOKS_EVERYWHERE: &[(&str, &str, &str)] = &[
     ("count of tickets by a text", "tickets", "a text may stand in any of them"),
     ("count of tickets not overdue", "tickets", "most are not"),
     ("count of tickets prominent", "tickets", "asked for with `count` only"),
+    ("attempts since", "attempts", "the command line asks it once, after it has sent"),
     ("all events", "events", "the table is its own index, and is read in its order"),
 ];
 
@@ -150,6 +151,11 @@ fn other_lists(conn: &mut Conn) -> Vec<Said> {
     hear("tickets by unit, of a unit", &|conn| tickets::by_unit(conn, &unit, moment()).map(drop));
     hear("tickets by state", &|conn| tickets::by_state(conn, &Scope::All).map(drop));
     hear("tickets by state, of a unit", &|conn| tickets::by_state(conn, &unit).map(drop));
+    hear("tickets by notice", &|conn| tickets::by_notice(conn, &[notice], &unit).map(drop));
+    hear("findings in sight", &|conn| tickets::findings_in_sight(conn, notice, &unit).map(drop));
+    hear("names of tickets", &|conn| tickets::named(conn, &[ticket]).map(drop));
+    hear("references of tickets", &|conn| tickets::references(conn, &[ticket]).map(drop));
+    hear("versions of tickets", &|conn| tickets::first_with_other_version(conn).map(drop));
     hear("tickets to remind of", &|conn| tickets::due_for_reminders(conn, moment(), 100).map(drop));
     hear("open tickets of a notice", &|conn| tickets::open_of_notice(conn, notice).map(drop));
     hear("notices", &|conn| notices::list(conn, &[], None, None, 50).map(drop));
@@ -234,6 +240,8 @@ fn daily_looks(conn: &mut Conn) -> Vec<Said> {
     });
     hear("attempts of a message", &|conn| outbox::attempts_of(conn, message).map(drop));
     hear("last attempts", &|conn| outbox::last_attempts(conn, &[message]).map(drop));
+    hear("attempts since", &|conn| outbox::attempts_since(conn, moment()).map(drop));
+    hear("is a ticket to be reminded of", &|conn| tickets::is_reminder_due(conn, moment()).map(drop));
     hear("is a notice to be reminded of", &|conn| notices::is_reminder_due(conn, moment()).map(drop));
     hear("does a notice concern units", &|conn| notices::concerns(conn, id(1), &[id(1)]).map(drop));
     hear("heads of streams", &|conn| events::head_numbers(conn, &["ticket:1".into()]).map(drop));

@@ -161,7 +161,7 @@ fn serve(
     data: &std::path::Path,
     pages: fn(&mut ServiceConfig),
 ) -> (String, (ServerHandle, JoinHandle<()>)) {
-    let state = State::new(world.clone(), config, data, Vec::new()).unwrap();
+    let state = State::new(world.clone(), config, data, Vec::new(), None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, started) = mpsc::channel();

@@ -56,6 +56,10 @@ impl Client {
         self.send("PATCH", path, Some("application/json"), body.to_string().into_bytes())
     }
 
+    pub fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, Some("application/json"), body.to_string().into_bytes())
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, None, Vec::new())
     }
@@ -78,7 +82,7 @@ impl Client {
     }
 
     pub fn send(&self, method: &str, path: &str, kind: Option<&str>, body: Vec<u8>) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = Request::builder().method(method).uri(format!("{}{}", self.url, ascii(path)));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -99,6 +103,13 @@ impl Client {
         let bytes = response.body_mut().with_config().limit(200 << 20).read_to_vec().unwrap();
         Answer { status: response.status().as_u16(), headers, bytes }
     }
+}
+
+/// Letters beyond ASCII as a browser sends them.
+fn ascii(path: &str) -> String {
+    path.bytes().fold(String::new(), |path, byte| {
+        if byte.is_ascii() { path + &char::from(byte).to_string() } else { format!("{path}%{byte:02X}") }
+    })
 }
 
 impl Answer {

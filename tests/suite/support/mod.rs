@@ -4,4 +4,5 @@ pub mod app;
 pub mod bureau;
 pub mod client;
 pub mod database;
+pub mod round;
 pub mod smtp;

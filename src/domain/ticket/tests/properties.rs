@@ -191,7 +191,7 @@ fn live(mut ticket: Ticket, tries: &[Try]) -> Ticket {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
     fn no_sequence_of_acts_by_anybody_leaves_the_machine(tries in prop::collection::vec(any_try(), 1..50), look_back: bool) {
         let look_back = if look_back { LookBackPolicy::All } else { LookBackPolicy::None };

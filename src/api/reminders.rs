@@ -1,0 +1,34 @@
+//! `/reminders`: the ledger, and one ticket's part of it.
+
+use crate::api::call::{Answer, Call, Reply};
+use crate::api::page::ListOf;
+use crate::api::params::{List, Listed, NoFilter, Paging};
+use crate::queries::reminders::{self, ReminderOut, ReminderQuery};
+use actix_web::{get, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(list_reminders).service(list_ticket_reminders);
+}
+
+/// Every step that came: sent, skipped or cancelled, and why.
+#[utoipa::path(tag = "reminders", params(Paging, ReminderQuery), responses((status = 200, body = ListOf<ReminderOut>)))]
+#[get("/reminders")]
+pub async fn list_reminders(call: Call, list: List<ReminderQuery>) -> Answer {
+    call.read(list, |read, who, Listed { page, filter }| {
+        let slice = reminders::list(read, who, &filter, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
+}
+
+/// A ticket's reminders: those to come, and what became of those that came.
+#[utoipa::path(tag = "reminders", params(Paging), responses((status = 200, body = ListOf<ReminderOut>)))]
+#[get("/tickets/{id}/reminders")]
+pub async fn list_ticket_reminders(call: Call, id: web::Path<String>, list: List<NoFilter>) -> Answer {
+    call.read(list, move |read, who, Listed { page, .. }| {
+        let slice = reminders::of_ticket(read, who, &id, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
+}

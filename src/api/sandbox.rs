@@ -1,0 +1,32 @@
+//! `/sandbox/clock`: time travel, in a sandbox only.
+
+use crate::api::call::{Answer, Call, Reply};
+use crate::api::json::Body;
+use crate::domain::instant::Instant;
+use crate::domain::refusal::{Code, Refusal};
+use crate::http::sandbox::Jump;
+use actix_web::post;
+use serde::Deserialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(set_clock);
+}
+
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockIn {
+    /// Not earlier than the clock shows.
+    pub now: Instant,
+}
+
+/// Sets the sandbox's clock, where it stands from then on: one look at what is due there, and its mails. Outside a
+/// sandbox it does not exist.
+#[utoipa::path(tag = "sandbox", request_body = ClockIn, responses((status = 200, body = Jump)))]
+#[post("/sandbox/clock")]
+pub async fn set_clock(call: Call, body: Body<ClockIn>) -> Answer {
+    let turn = call.state.turn.clone();
+    let (who, given) = call.admit(body).await?;
+    let Some(turn) = turn else { return Err(Refusal::new(Code::SandboxOnly).into()) };
+    Ok(Reply::json(&turn(who.actor, given.now).await?)?)
+}

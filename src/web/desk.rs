@@ -1,0 +1,278 @@
+//! The first page: for the office the desk, for a unit its work by urgency. Every figure equals the list it leads to.
+
+use crate::domain::ticket::Act;
+use crate::domain::vocabulary::{Ball, NoticeState, Pending, State};
+use crate::queries::notices::{self, NoticeQuery};
+use crate::queries::overview::{self, Counts, Figure, Overview};
+use crate::queries::tickets::{self, TicketOut, TicketQuery};
+use crate::transaction::Outcome;
+use crate::web::acts;
+use crate::web::frame::sees_mail;
+use crate::web::lens::{Day, Lens};
+use crate::web::picks::{ask, uncounted};
+use crate::web::view::{Button, TicketLine, act_href, path_segment};
+use crate::web::visit::{Room, Visit};
+use actix_web::HttpResponse;
+use serde::Serialize;
+
+/// Lines of a queue on the desk; the rest is behind its link.
+const QUEUE: i64 = 8;
+const OVERDUE: i64 = 20;
+/// Lines of a unit's work.
+const WORK: i64 = 100;
+/// Notices looked through for requirements that a unit has not answered.
+const NOTICES: i64 = 50;
+
+#[derive(Debug, Serialize)]
+struct DeskPage {
+    figures: Vec<FigureView>,
+    overdue: Queue,
+    queues: Vec<Queue>,
+    units: Vec<UnitView>,
+    as_of: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FigureView {
+    name: &'static str,
+    count: i64,
+    href: String,
+    /// Something is late or lost.
+    alarming: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    name: &'static str,
+    empty: &'static str,
+    total: i64,
+    href: String,
+    lines: Vec<TicketLine>,
+    act: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnitView {
+    name: String,
+    open: i64,
+    overdue: i64,
+    oldest: Option<Day>,
+    href: String,
+}
+
+#[derive(Debug, Serialize)]
+struct WorkPage {
+    figures: Vec<FigureView>,
+    lines: Vec<WorkLine>,
+    total: i64,
+    href: &'static str,
+    waiting: Queue,
+    requirements: Vec<OpenRequirements>,
+    handler: String,
+}
+
+/// A ticket with the one thing to do next.
+#[derive(Debug, Serialize)]
+struct WorkLine {
+    #[serde(flatten)]
+    line: TicketLine,
+    next: Option<Button>,
+    may_acknowledge: bool,
+    may_progress: bool,
+    /// Whose percentage it is.
+    leads: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OpenRequirements {
+    title: String,
+    open: String,
+    deadline: Option<Day>,
+    href: String,
+    may_answer: bool,
+}
+
+/// `GET /`
+pub async fn get_desk(visit: Visit) -> HttpResponse {
+    let (frame, office) = match visit.look(|room| Ok(room.who.roles.iter().any(|role| role.reads_all()))).await {
+        Ok(found) => found,
+        Err(failure) => return visit.refused(&failure).await,
+    };
+    drop(frame);
+    if office { visit.page("desk.html", desk).await } else { visit.page("my_work.html", work).await }
+}
+
+/// A list's address among the pages: the same query as over REST.
+fn page_href(figure: &Figure) -> String {
+    let href = figure.href.trim_start_matches("/api/v1");
+    match href.strip_prefix("/messages") {
+        Some(query) => format!("/mail{query}"),
+        None => href.to_owned(),
+    }
+}
+
+fn figure(name: &'static str, figure: &Figure, alarming: bool) -> FigureView {
+    FigureView { name, count: figure.count, href: page_href(figure), alarming: alarming && figure.count > 0 }
+}
+
+fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
+    let found = overview::overview(room.read, room.who)?;
+    let lens = room.lens;
+    let counts = &found.counts;
+    let mut overdue = TicketQuery::default();
+    overdue.overdue = Some(true);
+    let overdue =
+        queue(room, (lens.t("desk.overdue"), lens.t("desk.overdue.empty")), &overdue, &counts.overdue, OVERDUE)?;
+    let units = found.units.iter().filter(|unit| unit.open > 0);
+    let units = units.map(|unit| UnitView {
+        name: lens.unit(&unit.unit),
+        open: unit.open,
+        overdue: unit.overdue,
+        oldest: unit.oldest_due_on.map(|on| lens.day(on)),
+        href: unit.href.trim_start_matches("/api/v1").to_owned(),
+    });
+    Ok(DeskPage {
+        figures: figures(&found, sees_mail(room.who), &lens),
+        units: units.collect(),
+        queues: queues(room, counts)?,
+        overdue,
+        as_of: lens.moment(found.as_of).text,
+    })
+}
+
+fn figures(found: &Overview, mail: bool, lens: &Lens) -> Vec<FigureView> {
+    let counts = &found.counts;
+    let mut figures = vec![
+        figure(lens.t("figure.overdue"), &counts.overdue, true),
+        figure(lens.t("figure.due_soon"), &counts.due_soon, false),
+        figure(lens.t("figure.to_review"), &counts.to_review, false),
+        figure(lens.t("figure.unacknowledged"), &counts.unacknowledged, false),
+        figure(lens.t("figure.extensions"), &counts.extensions_pending, false),
+        figure(lens.t("figure.objections"), &counts.objections_pending, false),
+        figure(lens.t("figure.look_backs"), &counts.look_backs_due, false),
+    ];
+    if let Some(lost) = counts.undelivered_mail.as_ref().filter(|_| mail) {
+        figures.push(figure(lens.t("figure.undelivered"), lost, true));
+    }
+    figures
+}
+
+/// Queues of the office that hold something.
+fn queues(room: &mut Room<'_, '_>, counts: &Counts) -> Outcome<Vec<Queue>> {
+    let lens = room.lens;
+    let today = lens.today;
+    let mut found = Vec::new();
+    let mut add = |room: &mut Room<'_, '_>, name, figure: &Figure, narrow: &dyn Fn(&mut TicketQuery)| -> Outcome<()> {
+        if figure.count > 0 {
+            let mut search = TicketQuery::default();
+            narrow(&mut search);
+            found.push(queue(room, (name, ""), &search, figure, QUEUE)?);
+        }
+        Ok(())
+    };
+    add(room, lens.t("desk.to_review"), &counts.to_review, &|search| search.ball = vec![Ball::Coordinator])?;
+    add(room, lens.t("desk.extensions"), &counts.extensions_pending, &|search| {
+        search.pending = vec![Pending::Extension];
+    })?;
+    add(room, lens.t("desk.objections"), &counts.objections_pending, &|search| {
+        search.pending = vec![Pending::Objection];
+    })?;
+    add(room, lens.t("desk.unacknowledged"), &counts.unacknowledged, &|search| {
+        search.unacknowledged = Some(true);
+    })?;
+    add(room, lens.t("desk.look_backs"), &counts.look_backs_due, &|search| {
+        search.state = vec![State::Accepted];
+        search.look_back_to = Some(today);
+    })?;
+    Ok(found)
+}
+
+fn queue(
+    room: &mut Room<'_, '_>,
+    (name, empty): (&'static str, &'static str),
+    search: &TicketQuery,
+    figure: &Figure,
+    limit: i64,
+) -> Outcome<Queue> {
+    let slice = tickets::list(room.read, room.who, search, &uncounted(limit, None, "web desk"))?;
+    Ok(Queue {
+        name,
+        empty,
+        total: figure.count,
+        href: page_href(figure),
+        lines: slice.items.iter().map(|ticket| TicketLine::of(ticket, &room.lens)).collect(),
+        act: None,
+    })
+}
+
+fn work(room: &mut Room<'_, '_>) -> Outcome<WorkPage> {
+    let found = overview::overview(room.read, room.who)?;
+    let lens = room.lens;
+    let counts = &found.counts;
+    let mut own = TicketQuery::default();
+    own.ball = vec![Ball::Unit];
+    let slice = tickets::list(room.read, room.who, &own, &ask(WORK, None, "web work"))?;
+    let mut away = TicketQuery::default();
+    away.ball = vec![Ball::Coordinator, Ball::Verifier];
+    let waiting = tickets::list(room.read, room.who, &away, &ask(QUEUE, None, "web waiting"))?;
+    Ok(WorkPage {
+        figures: vec![
+            figure(lens.t("figure.overdue"), &counts.overdue, true),
+            figure(lens.t("figure.due_today"), &counts.due_today, false),
+            figure(lens.t("figure.due_soon"), &counts.due_soon, false),
+            figure(lens.t("figure.unacknowledged"), &counts.unacknowledged, false),
+        ],
+        lines: slice.items.iter().map(|ticket| work_line(room, ticket)).collect(),
+        total: slice.total.unwrap_or_default(),
+        href: "/tickets?ball=unit",
+        waiting: Queue {
+            name: lens.t("work.waiting"),
+            empty: lens.t("work.waiting.empty"),
+            total: waiting.total.unwrap_or_default(),
+            href: "/tickets?ball=coordinator&ball=verifier".to_owned(),
+            lines: waiting.items.iter().map(|ticket| TicketLine::of(ticket, &lens)).collect(),
+            act: None,
+        },
+        requirements: requirements(room)?,
+        handler: room.who.name.clone(),
+    })
+}
+
+fn work_line(room: &Room<'_, '_>, ticket: &TicketOut) -> WorkLine {
+    let lens = &room.lens;
+    let may = |act: Act| ticket.allowed_actions.contains(&act);
+    let next = [Act::Acknowledge, Act::Feedback, Act::Progress].into_iter().find(|act| may(*act));
+    WorkLine {
+        line: TicketLine::of(ticket, lens),
+        next: next.map(|act| Button { name: acts::name(act, lens), href: act_href(&ticket.reference, act) }),
+        may_acknowledge: may(Act::Acknowledge),
+        may_progress: may(Act::Progress),
+        leads: room.who.is_of(ticket.unit.id),
+    }
+}
+
+/// Notices whose requirements the reader's own unit has not all answered.
+fn requirements(room: &mut Room<'_, '_>) -> Outcome<Vec<OpenRequirements>> {
+    let Some(unit) = room.who.unit_id else { return Ok(Vec::new()) };
+    let search = NoticeQuery { state: vec![NoticeState::Issued] };
+    let slice = notices::list(room.read, room.who, &search, &uncounted(NOTICES, None, "web requirements"))?;
+    let lens = room.lens;
+    let may_answer =
+        room.who.has_any(&[crate::domain::vocabulary::Role::Liaison, crate::domain::vocabulary::Role::Leader]);
+    let mut found = Vec::new();
+    for notice in slice.items {
+        let asked = notices::requirements(room.read, room.who, &notice.code)?;
+        let own: Vec<_> = asked.iter().filter(|row| row.unit_ids.contains(&unit)).collect();
+        let open = own.iter().filter(|row| !row.answered_unit_ids.contains(&unit)).count();
+        if open > 0 {
+            found.push(OpenRequirements {
+                title: notice.title,
+                open: lens.tn("work.requirements.open", i64::try_from(open).unwrap_or_default()),
+                deadline: notice.deadline.map(|deadline| lens.day(deadline.on)),
+                href: format!("/feedback/new?notice={}", path_segment(&notice.code)),
+                may_answer,
+            });
+        }
+    }
+    Ok(found)
+}

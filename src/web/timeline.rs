@@ -1,0 +1,261 @@
+//! A ticket's timeline in words: who did what when, newest first.
+
+use crate::domain::words::Lang;
+use crate::queries::names::UnitRef;
+use crate::queries::page::Slice;
+use crate::queries::timeline::{self, EventOut};
+use crate::transaction::Outcome;
+use crate::web::acts::Waiting;
+use crate::web::lens::{Lens, Moment};
+use crate::web::picks::uncounted;
+use crate::web::view::FileView;
+use crate::web::visit::Room;
+use chrono::NaiveDate;
+use serde::Serialize;
+use serde_json::Value;
+
+const PAGE: i64 = 200;
+/// A timeline with more events is cut; the REST interface has them all.
+const PAGES_MAX: usize = 10;
+
+/// One line.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventView {
+    pub seq: i64,
+    pub at: Moment,
+    pub who: String,
+    /// What was done.
+    pub title: String,
+    /// What was said, with its label.
+    pub facts: Vec<Fact>,
+    /// Free text.
+    pub text: Option<String>,
+    pub files: Vec<FileView>,
+    /// Marks what moves the ticket.
+    pub weight: Weight,
+    /// A progress entry that may be corrected.
+    pub is_progress: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Fact {
+    pub label: &'static str,
+    pub value: String,
+}
+
+/// How much a line matters to somebody who skims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    Turn,
+    Note,
+}
+
+/// All events of a ticket, oldest first.
+pub fn events(room: &mut Room<'_, '_>, key: &str) -> Outcome<Vec<EventOut>> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    for _ in 0..PAGES_MAX {
+        let ask = uncounted(PAGE, cursor, "web timeline");
+        let Slice { items, next, .. } = timeline::of_ticket(room.read, room.who, key, &ask)?;
+        found.extend(items);
+        cursor = next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The newest request of this kind.
+#[must_use]
+pub fn waiting(events: &[EventOut], act: &str) -> Option<Waiting> {
+    let event = events.iter().rev().find(|event| event.act == act)?;
+    let payload = event.payload.clone().unwrap_or(Value::Null);
+    let proposed = payload.get("proposed_unit_id").and_then(Value::as_str);
+    let proposed = proposed.and_then(|id| event.units.iter().find(|unit| unit.id.to_string() == id));
+    Some(Waiting { id: event.id, proposed: proposed.map(|unit| unit.code.clone()), payload })
+}
+
+#[must_use]
+pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
+    let said = Said { payload: event.payload.as_ref(), units: &event.units, lens };
+    let (title, facts, text) = said.words(&event.act);
+    EventView {
+        seq: event.seq,
+        at: lens.moment(event.at),
+        who: who(event, lens),
+        title,
+        facts,
+        text: text.or_else(|| event.payload.is_none().then(|| lens.t("event.removed").to_owned())),
+        files: event.attachments.iter().map(FileView::from).collect(),
+        weight: weight(&event.act),
+        is_progress: event.act == "ticket.progress_logged",
+    }
+}
+
+fn who(event: &EventOut, lens: &Lens) -> String {
+    if event.actor.label.starts_with("system:") { lens.t("event.system").to_owned() } else { event.actor.name.clone() }
+}
+
+fn weight(act: &str) -> Weight {
+    match act {
+        "ticket.progress_logged" | "ticket.commented" | "ticket.urged" => Weight::Note,
+        _ => Weight::Turn,
+    }
+}
+
+/// The facts that there are.
+fn present(facts: impl IntoIterator<Item = Option<Fact>>) -> Vec<Fact> {
+    facts.into_iter().flatten().collect()
+}
+
+/// What an event says, read field by field.
+struct Said<'a> {
+    payload: Option<&'a Value>,
+    units: &'a [UnitRef],
+    lens: &'a Lens,
+}
+
+type Words = (String, Vec<Fact>, Option<String>);
+
+impl Said<'_> {
+    fn words(&self, act: &str) -> Words {
+        let t = |key| self.lens.t(key).to_owned();
+        match act {
+            "ticket.issued" => (
+                t("event.issued"),
+                present([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
+                None,
+            ),
+            "ticket.acknowledged" => (t("event.acknowledged"), present([self.plain("fact.handler", "handler")]), None),
+            "ticket.progress_logged" => {
+                let corrects = self.number("corrects").map(|seq| self.fact("fact.corrects", format!("#{seq}")));
+                let percent = self.number("percent").map(|percent| self.fact("fact.percent", format!("{percent}%")));
+                (t("event.progress_logged"), present([percent, corrects]), self.text("text"))
+            }
+            "ticket.objected" => {
+                let proposed = self.unit("fact.proposed", "proposed_unit_id");
+                (t("event.objected"), present([proposed]), self.text("reason"))
+            }
+            "ticket.objection_decided" => {
+                let title = if self.is("upheld") { t("event.objection_upheld") } else { t("event.objection_rejected") };
+                (title, present([self.unit("fact.lead", "unit_id")]), self.text("reason"))
+            }
+            "ticket.reassigned" => {
+                let units = [self.unit("fact.from", "from_unit_id"), self.unit("fact.lead", "unit_id")];
+                let due_on = self.date("fact.due_on", "due_on");
+                (t("event.reassigned"), present(units.into_iter().chain([due_on])), self.text("reason"))
+            }
+            "ticket.submitted" => self.submitted(),
+            "ticket.accepted" => {
+                let look_back = self.date("fact.look_back_on", "look_back_on");
+                (t("event.accepted"), present([look_back]), self.text("reason"))
+            }
+            "ticket.returned" => {
+                (t("event.returned"), present([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
+            }
+            "ticket.look_back_passed" => {
+                let facts = [self.plain("fact.method", "method"), self.date("fact.on", "on")];
+                (t("event.look_back_passed"), present(facts), self.text("note"))
+            }
+            "ticket.look_back_failed" => {
+                let facts = [self.plain("fact.method", "method"), self.date("fact.due_on", "due_on"), self.cycle()];
+                (t("event.look_back_failed"), present(facts), self.text("note"))
+            }
+            "ticket.carried" => self.carried(),
+            "ticket.cancelled" => (t("event.cancelled"), Vec::new(), self.text("reason")),
+            "ticket.reopened" => {
+                (t("event.reopened"), present([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
+            }
+            "ticket.extension_requested" => {
+                let progress = self.text("progress").map(|text| self.fact("fact.progress", text));
+                let facts = present([self.date("fact.asked_for", "to"), progress]);
+                (t("event.extension_requested"), facts, self.text("reason"))
+            }
+            "ticket.extension_decided" => {
+                let title =
+                    if self.is("approved") { t("event.extension_granted") } else { t("event.extension_refused") };
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                (title, facts, self.text("reason"))
+            }
+            "ticket.due_moved" => {
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                (t("event.due_moved"), facts, self.text("reason"))
+            }
+            "ticket.urged" => {
+                let count = self.number("count").map(|count| self.fact("fact.urged", count.to_string()));
+                (t("event.urged"), present([count]), self.text("note"))
+            }
+            "ticket.commented" => (t("event.commented"), Vec::new(), self.text("text")),
+            other => (other.to_owned(), Vec::new(), None),
+        }
+    }
+
+    fn submitted(&self) -> Words {
+        let result = self.text("result").map(|word| {
+            let name = word.parse().map(|result: crate::domain::vocabulary::WorkResult| result.name(self.lens.lang));
+            self.fact("fact.result", name.map(str::to_owned).unwrap_or(word))
+        });
+        let facts = [
+            result,
+            self.date("fact.completed_on", "completed_on"),
+            self.date("fact.received_on", "received_on"),
+            self.plain("fact.cause", "cause"),
+        ];
+        let title = if self.text("received_on").is_some() { "event.registered" } else { "event.submitted" };
+        (self.lens.t(title).to_owned(), present(facts), self.text("measures"))
+    }
+
+    fn carried(&self) -> Words {
+        let milestones = self.payload.and_then(|payload| payload.get("milestones")).and_then(Value::as_array);
+        let steps = milestones.into_iter().flatten().filter_map(|milestone| {
+            let on = milestone.get("on")?.as_str()?.parse::<NaiveDate>().ok()?;
+            let text = milestone.get("text")?.as_str()?;
+            Some(Some(self.fact("fact.milestone", format!("{} {text}", self.lens.date(on)))))
+        });
+        (self.lens.t("event.carried").to_owned(), present(steps), self.text("reason"))
+    }
+
+    fn fact(&self, label: &'static str, value: String) -> Fact {
+        Fact { label: self.lens.t(label), value }
+    }
+
+    fn text(&self, field: &str) -> Option<String> {
+        let text = self.payload?.get(field)?.as_str()?;
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn number(&self, field: &str) -> Option<i64> {
+        self.payload?.get(field)?.as_i64()
+    }
+
+    fn is(&self, field: &str) -> bool {
+        self.payload.and_then(|payload| payload.get(field)).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn plain(&self, label: &'static str, field: &str) -> Option<Fact> {
+        self.text(field).map(|text| self.fact(label, text))
+    }
+
+    fn date(&self, label: &'static str, field: &str) -> Option<Fact> {
+        let on = self.text(field)?.parse::<NaiveDate>().ok()?;
+        Some(self.fact(label, self.lens.date(on)))
+    }
+
+    fn unit(&self, label: &'static str, field: &str) -> Option<Fact> {
+        let id = self.text(field)?;
+        let unit = self.units.iter().find(|unit| unit.id.to_string() == id)?;
+        Some(self.fact(label, self.lens.unit(unit)))
+    }
+
+    /// The round of work, where it is not the first.
+    fn cycle(&self) -> Option<Fact> {
+        let cycle = self.number("cycle").filter(|cycle| *cycle > 1)?;
+        let value = match self.lens.lang {
+            Lang::Zh => format!("第 {cycle} 轮"),
+            Lang::En => format!("No. {cycle}"),
+        };
+        Some(self.fact("fact.cycle", value))
+    }
+}
