@@ -1,13 +1,15 @@
 //! Signing in and out: passwords checked at leisure, slowed down after failures; sessions that live here.
 
 use crate::actions::record::record;
-use crate::actions::users::{hash_password, verify_password};
+use crate::actions::users::{check_password, hash_password, set_own_password, verify_password};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
+use crate::domain::check::Check;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::instant::Instant;
-use crate::domain::refusal::{Code, Refusal};
-use crate::queries::people::{Touch, hash_secret};
+use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::secret::hash_secret;
+use crate::queries::people::Touch;
 use crate::store::sessions::SessionRow;
 use crate::store::users::UserRow;
 use crate::store::{StoreError, idempotency, sessions, tokens, users};
@@ -129,6 +131,35 @@ pub async fn sign_in(
     }
 }
 
+/// Changes the actor's own password; `session` stays, their others end.
+///
+/// # Errors
+/// When the old one is wrong (too often: `auth.slow_down`), or the new one may not be taken. Pointers are
+/// `/old_password` and `/new_password`.
+pub async fn change_password(
+    world: &World,
+    hashing: &Hashing,
+    actor: &Actor,
+    session: Option<SessionId>,
+    (old, new): (String, String),
+) -> Outcome<()> {
+    let id = actor.user_id.ok_or_else(Refusal::missing)?;
+    let user = world.read(move |read| Ok(users::find(read.conn, id)?.ok_or_else(Refusal::missing)?)).await?;
+    let mut check = Check::new();
+    check_password(&mut check, "/new_password", &new, &user.login);
+    check.done(())?;
+    if let Some(seconds) = standing(&user).wait(world.clock.machine_now()) {
+        return Err(Refusal::new(Code::SignInSlowedDown).with("seconds", seconds).into());
+    }
+    if !hashing.verify(old, user.password_hash).await? {
+        world.write(move |tx| note_failure(tx, id)).await?;
+        return Err(Refusal::field(Fault::at("/old_password", Code::SignInFailed)).into());
+    }
+    let hash = hashing.hash(new).await?;
+    let actor = actor.clone();
+    world.write(move |tx| set_own_password(tx, &actor, hash, session)).await
+}
+
 fn standing(user: &UserRow) -> Standing {
     Standing { failures: user.failed_sign_ins, locked_until: user.locked_until }
 }
@@ -136,6 +167,8 @@ fn standing(user: &UserRow) -> Standing {
 fn note_failure(tx: &mut Tx<'_>, id: UserId) -> Outcome<()> {
     let Some(user) = users::lock(tx.conn, id)? else { return Ok(()) };
     let next = standing(&user).after_failure(tx.machine_now);
+    // Logins that nobody has are not logged: people type passwords there.
+    tracing::info!(user.id = %id, failures = next.failures, "sign-in failed");
     Ok(users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?)
 }
 

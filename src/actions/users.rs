@@ -5,7 +5,7 @@ use crate::actions::units::flag;
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE};
-use crate::domain::id::{UnitId, UserId};
+use crate::domain::id::{SessionId, UnitId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::{Role, UnitKind};
@@ -204,15 +204,12 @@ pub fn change(
     Ok(row.id)
 }
 
-/// The user's own new password, hashed already; ends their other sessions.
-///
-/// # Errors
-/// When they are gone.
-pub fn set_own_password(
+/// The actor's own new password, hashed already; ends their sessions but this one.
+pub(super) fn set_own_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
     password_hash: String,
-    session: Option<crate::domain::id::SessionId>,
+    session: Option<SessionId>,
 ) -> Outcome<()> {
     let id = actor.user_id.ok_or_else(Refusal::missing)?;
     let held = users::lock(tx.conn, id)?.ok_or_else(Refusal::missing)?;

@@ -2,15 +2,13 @@
 
 use crate::actions::attachments::{self, NewFile};
 use crate::api::call::{Answer, Call, Reply, id};
-use crate::domain::check::LINE;
 use crate::domain::refusal::{Arg, Code, Fault as FieldFault, Refusal};
-use crate::files::blobs::{Arrived, BlobFault, Incoming};
-use crate::files::kinds;
 use crate::http::problem::Fault;
 use crate::http::state::State;
+use crate::http::uploads::{self, Received, not_kept, unreadable, within};
 use crate::queries::attachments::{self as views, FileOut};
 use crate::transaction::Failure;
-use actix_multipart::{Field, Multipart, MultipartError};
+use actix_multipart::{Field, Multipart};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
@@ -19,13 +17,10 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use futures_util::StreamExt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Files of one request.
 const FILES: usize = 20;
-/// An upload of which nothing comes for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn routes(config: &mut ServiceConfig<'_>) {
     config.service(upload_attachments).service(get_attachment);
@@ -44,13 +39,6 @@ struct Upload {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Uploaded {
     pub items: Vec<FileOut>,
-}
-
-/// A file of the form: its bytes on the disk, not yet kept.
-struct Received {
-    name: String,
-    media_type: &'static str,
-    arrived: Arrived,
 }
 
 /// Takes files. They are the caller's own until a progress entry or a letter names them.
@@ -125,88 +113,24 @@ async fn receive(state: &State, mut form: Multipart) -> Result<Vec<Received>, Fa
 async fn receive_each(state: &State, form: &mut Multipart, received: &mut Vec<Received>) -> Result<(), Fault> {
     while let Some(field) = within(form.next()).await? {
         let field = field.map_err(|fault| unreadable(&fault))?;
+        named_file(&field)?;
         if received.len() == FILES {
             return Err(Refusal::field(FieldFault::at("/file", Code::FieldTooMany).with("max", FILES)).into());
         }
-        received.push(receive_one(state, field).await?);
+        received.push(uploads::receive(state, field, "/file").await?);
     }
     if received.is_empty() { Err(Refusal::new(Code::FileMissing).into()) } else { Ok(()) }
 }
 
-async fn receive_one(state: &State, mut field: Field) -> Result<Received, Fault> {
-    let name = file_name(&field)?;
-    let extension = kinds::extension(&name).filter(|found| state.settings.allowed_files.contains(found));
-    let wrong_kind = || {
-        let allowed = state.settings.allowed_files.join(", ");
-        Refusal::new(Code::FileTypeRefused).with("name", &name).with("allowed", allowed)
-    };
-    let extension = extension.ok_or_else(wrong_kind)?;
-    let id = state.world.ids.uuid(state.world.clock.machine_now());
-    let mut incoming = state.blobs.begin(id).await.map_err(|fault| not_kept(&fault))?;
-    let taken = take(state, &mut field, &mut incoming, &name).await;
-    let checked =
-        taken.and_then(|()| if kinds::fits(&extension, incoming.head()) { Ok(()) } else { Err(wrong_kind().into()) });
-    if let Err(fault) = checked {
-        incoming.abandon().await;
-        return Err(fault);
-    }
-    let arrived = incoming.close().await.map_err(|fault| not_kept(&fault))?;
-    Ok(Received { media_type: kinds::media_type(&extension), name, arrived })
-}
-
-async fn take(state: &State, field: &mut Field, incoming: &mut Incoming, name: &str) -> Result<(), Fault> {
-    let limit = state.settings.max_file_bytes;
-    while let Some(piece) = within(field.next()).await? {
-        let piece = piece.map_err(|fault| unreadable(&fault))?;
-        incoming.write(&piece).await.map_err(|fault| not_kept(&fault))?;
-        if incoming.size_bytes() > limit {
-            let limit = format!("{} MB", limit / 1024 / 1024);
-            return Err(Refusal::new(Code::FileTooLarge).with("name", name).with("limit", limit).into());
-        }
-    }
-    if incoming.size_bytes() == 0 {
-        return Err(Refusal::new(Code::FileEmpty).with("name", name).into());
-    }
-    Ok(())
-}
-
-async fn within<T>(next: impl Future<Output = T>) -> Result<T, Refusal> {
-    tokio::time::timeout(PATIENCE, next).await.map_err(|_elapsed| {
-        let reason = Arg::both("上传中断：30 秒内没有收到数据", "The upload stalled: nothing came for 30 seconds");
-        Refusal::new(Code::Malformed).with("reason", reason)
-    })
-}
-
-/// The name of the file behind a form field, as it may be kept and shown: no folders, nothing invisible.
-fn file_name(field: &Field) -> Result<String, Refusal> {
+/// Files go into one field.
+fn named_file(field: &Field) -> Result<(), Refusal> {
     let form_name = field.name().unwrap_or_default();
-    if form_name != "file" {
-        let fault = FieldFault::at(format!("/{form_name}"), Code::FieldUnknown);
-        let hint = Arg::both("（文件请放在 file 字段）", " (files go into the field `file`)");
-        return Err(Refusal::field(fault.with("name", form_name).with("hint", hint)));
+    if form_name == "file" {
+        return Ok(());
     }
-    let disposition = field.content_disposition();
-    let extended = disposition.and_then(|header| header.get_filename_ext());
-    let extended = extended.and_then(|value| String::from_utf8(value.value.clone()).ok());
-    let given = extended.or_else(|| disposition.and_then(|header| header.get_filename()).map(str::to_owned));
-    let name = plain_name(&given.unwrap_or_default());
-    let length = name.chars().count();
-    if name.is_empty() {
-        return Err(Refusal::new(Code::FileMissing));
-    }
-    if length > LINE {
-        let fault = FieldFault::at("/file", Code::FieldTooLong);
-        return Err(Refusal::field(fault.with("max", LINE).with("length", length)));
-    }
-    Ok(name)
-}
-
-fn plain_name(given: &str) -> String {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    // Marks that turn the direction of writing make `fdp.exe` look like `exe.pdf`.
-    let turns =
-        |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    last.chars().filter(|letter| !letter.is_control() && !turns(*letter)).collect::<String>().trim().to_owned()
+    let fault = FieldFault::at(format!("/{form_name}"), Code::FieldUnknown);
+    let hint = Arg::both("（文件请放在 file 字段）", " (files go into the field `file`)");
+    Err(Refusal::field(fault.with("name", form_name).with("hint", hint)))
 }
 
 /// RFC 6266: the name in UTF-8, and for old programs what of it is ASCII.
@@ -237,36 +161,9 @@ fn fingerprint(received: &[Received]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn not_kept(fault: &BlobFault) -> Failure {
-    Failure::unavailable(fault.to_string())
-}
-
-fn unreadable(fault: &MultipartError) -> Refusal {
-    let no_form = matches!(
-        fault,
-        MultipartError::ContentTypeMissing
-            | MultipartError::ContentTypeParse
-            | MultipartError::ContentTypeIncompatible
-            | MultipartError::BoundaryMissing
-    );
-    if no_form {
-        return Refusal::new(Code::MediaTypeUnsupported).with("expected", "multipart/form-data");
-    }
-    let reason = Arg::both("multipart 表单无法解析", format!("The multipart form can't be read: {fault}"));
-    Refusal::new(Code::Malformed).with("reason", reason)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_keeps_its_chinese_and_loses_folders_and_tricks() {
-        assert_eq!(plain_name("C:\\材料\\整改报告（盖章）.pdf"), "整改报告（盖章）.pdf");
-        assert_eq!(plain_name("../../etc/passwd"), "passwd");
-        assert_eq!(plain_name("report\u{202e}fdp.exe\r\n"), "reportfdp.exe");
-        assert_eq!(plain_name("  "), "");
-    }
 
     #[test]
     fn a_download_is_named_in_utf_8_and_for_old_programs_in_ascii() {

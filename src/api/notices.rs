@@ -278,7 +278,7 @@ pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>
     call.write(body, move |tx, who, given| {
         let issued =
             if given.dry_run { issue::rehearse(tx, who, &id, version)? } else { issue::issue(tx, who, &id, version)? };
-        issued_out(tx, who, issued, given.dry_run)
+        issued_out(tx, who, &issued, given.dry_run)
     })
     .await
 }
@@ -304,7 +304,7 @@ fn coverage(coverage: &Coverage) -> Outcome<Reply> {
     Reply::row(coverage, coverage.version)
 }
 
-fn issued_out(tx: &mut Tx<'_>, who: &Identity, issued: Issued, dry_run: bool) -> Outcome<Reply> {
+fn issued_out(tx: &mut Tx<'_>, who: &Identity, issued: &Issued, dry_run: bool) -> Outcome<Reply> {
     let mails = tell::preview(&mut tx.read(), Anchor::Issued, &issued.tickets)?;
     let mut read = tx.read();
     let notice = views::get(&mut read, who, &issued.notice_id.to_string())?;

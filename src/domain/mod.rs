@@ -12,6 +12,7 @@ pub mod office;
 pub mod patch;
 pub mod refusal;
 pub mod reminder;
+pub mod secret;
 pub mod standing;
 pub mod ticket;
 pub mod vocabulary;

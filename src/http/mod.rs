@@ -11,3 +11,4 @@ pub mod problem;
 pub mod sandbox;
 pub mod server;
 pub mod state;
+pub mod uploads;

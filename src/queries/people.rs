@@ -4,13 +4,13 @@ use crate::domain::actor::{Actor, Scope};
 use crate::domain::id::{SessionId, TokenId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::secret::hash_secret;
 use crate::domain::vocabulary::TokenScope;
 use crate::domain::words::Lang;
 use crate::store::users::UserRow;
 use crate::store::{sessions, tokens, units};
 use crate::transaction::{Outcome, Read};
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
@@ -56,12 +56,6 @@ impl fmt::Debug for Credential {
             Self::Session(_) => "Session(…)",
         })
     }
-}
-
-/// How secrets of 256 bits are kept: SHA-256. They can't be guessed, so they need no slow hash.
-#[must_use]
-pub fn hash_secret(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
 }
 
 /// Who is asking, and how they came in.

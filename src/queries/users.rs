@@ -4,6 +4,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::{TokenId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
+use crate::domain::secret::token_prefix;
 use crate::domain::vocabulary::{Role, TokenScope};
 use crate::domain::words::Lang;
 use crate::queries::page::{Ask, Slice};
@@ -134,13 +135,6 @@ impl From<TokenRow> for Token {
             version: 1,
         }
     }
-}
-
-/// `rct_` and the last eight digits of the id, with which the secret begins.
-#[must_use]
-pub fn token_prefix(id: TokenId) -> String {
-    let digits = id.0.simple().to_string();
-    format!("rct_{}_", digits.get(24..).unwrap_or_default())
 }
 
 /// In the order of logins.

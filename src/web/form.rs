@@ -207,7 +207,7 @@ pub(super) fn too_large() -> Refusal {
     Refusal::new(Code::BodyTooLarge).with("limit", "1 MB")
 }
 
-pub(super) fn broken(fault: &impl std::fmt::Display) -> Failure {
+fn broken(fault: &impl std::fmt::Display) -> Failure {
     Refusal::new(Code::Malformed).with("reason", fault.to_string()).into()
 }
 

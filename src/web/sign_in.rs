@@ -144,7 +144,7 @@ pub async fn post_sign_out(visit: Visit, sent: Sent) -> HttpResponse {
 }
 
 /// A path of ours, or the first page: nobody is led elsewhere.
-fn local(target: Option<&str>) -> &str {
+pub(super) fn local(target: Option<&str>) -> &str {
     let ours = |text: &&str| {
         text.starts_with('/')
             && !text.starts_with("//")

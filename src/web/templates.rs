@@ -42,13 +42,13 @@ const TEMPLATES: [(&str, &str); 20] = templates![
 /// When the template names something that the model lacks.
 pub fn render<M: Serialize>(lang: Lang, name: &str, model: &M) -> Outcome<String> {
     let page = environment(lang)?.get_template(name).and_then(|template| template.render(Value::from(Serde(model))));
-    page.map_err(|fault| Failure::broken(format!("template {name}: {fault:#}")))
+    page.map_err(|fault| Failure::broken(format!("template {name}: {fault}")))
 }
 
 fn environment(lang: Lang) -> Outcome<&'static Environment<'static>> {
     static ENVIRONMENTS: OnceLock<Result<[Environment<'static>; 2], String>> = OnceLock::new();
     let built = ENVIRONMENTS.get_or_init(|| {
-        let build = |lang| build(lang).map_err(|fault| format!("{fault:#}"));
+        let build = |lang| build(lang).map_err(|fault| fault.to_string());
         Ok([build(Lang::Zh)?, build(Lang::En)?])
     });
     match built {
@@ -62,6 +62,8 @@ fn environment(lang: Lang) -> Outcome<&'static Environment<'static>> {
 
 fn build(lang: Lang) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
+    // An error must not tell the page's data, its form token say, to the log.
+    environment.set_debug(false);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);

@@ -252,7 +252,7 @@ fn is_foreign(headers: &HeaderMap, base_url: &str) -> bool {
     !own && !here
 }
 
-fn sign_in_first() -> Failure {
+pub(super) fn sign_in_first() -> Failure {
     Refusal::new(Code::SignInRequired).into()
 }
 

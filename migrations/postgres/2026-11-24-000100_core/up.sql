@@ -344,7 +344,7 @@ CREATE TABLE messages (
     lease_token UUID,
     lease_until TIMESTAMPTZ,
     reason TEXT,
-    -- office time from which giving up is counted: when the first message of these lines was queued
+    -- office time from which giving up is counted: the first try, of the message that this one replaces too
     since TIMESTAMPTZ NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     sent_at TIMESTAMPTZ,
@@ -371,6 +371,7 @@ CREATE TABLE attempts (
     result TEXT NOT NULL,
     PRIMARY KEY (message_id, no)
 );
+CREATE INDEX attempts_at ON attempts (at);
 
 CREATE TABLE reminders (
     id UUID PRIMARY KEY NOT NULL,

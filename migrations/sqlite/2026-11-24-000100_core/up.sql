@@ -344,7 +344,7 @@ CREATE TABLE messages (
     lease_token BLOB,
     lease_until INTEGER,
     reason TEXT,
-    -- office time from which giving up is counted: when the first message of these lines was queued
+    -- office time from which giving up is counted: the first try, of the message that this one replaces too
     since INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     sent_at INTEGER,
@@ -371,6 +371,7 @@ CREATE TABLE attempts (
     result TEXT NOT NULL,
     PRIMARY KEY (message_id, no)
 ) WITHOUT ROWID;
+CREATE INDEX attempts_at ON attempts (at);
 
 CREATE TABLE reminders (
     id BLOB PRIMARY KEY NOT NULL,

@@ -25,6 +25,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("sandbox.set", "拨动", "Set"),
     ("sandbox.next_day", "前进一天", "One day on"),
     ("sandbox.refused", "时钟没有拨动", "The clock was not set"),
+    ("time.beside", "（{ago}）", "({ago})"),
     ("time.now", "刚刚", "just now"),
     ("time.minutes_ago", "{n} 分钟前", "{n} {n:minute|minutes} ago"),
     ("time.in_minutes", "{n} 分钟后", "in {n} {n:minute|minutes}"),

@@ -88,10 +88,13 @@ mod tests {
         }
     }
 
-    /// The keys that stand in quotes after `mark` in a file.
+    /// The keys that stand in quotes after `mark` in a file, where `mark` is a whole name.
     fn named(text: &str, mark: &str) -> Vec<String> {
-        let tails = text.split(mark).skip(1);
-        tails.filter_map(|tail| tail.split_once('"').map(|(key, _)| key.to_owned())).collect()
+        let calls = text.match_indices(mark).filter(|(at, _)| {
+            let before = text[..*at].chars().next_back();
+            before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_')
+        });
+        calls.filter_map(|(at, _)| text[at + mark.len()..].split_once('"').map(|(key, _)| key.to_owned())).collect()
     }
 
     fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
@@ -110,7 +113,8 @@ mod tests {
         for path in paths.iter().filter(|path| !path.to_string_lossy().contains("/texts/")) {
             let Ok(text) = std::fs::read_to_string(path) else { continue };
             for mark in ["t(\"", "say(\"", "tn(\""] {
-                for key in named(&text, mark) {
+                let keys = named(&text, mark).into_iter().filter(|key| key.contains('.'));
+                for key in keys {
                     assert!(find(Lang::Zh, &key).is_some(), "{}: no text {key}", path.display());
                     said.insert(key);
                 }

@@ -80,7 +80,8 @@ fn addresses_and_methods_that_are_not_there_are_problems_too() {
         assert_eq!(answer.problem(), "405 request.method_not_allowed", "{method} {path}");
         assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{method} {path}");
     }
-    for id in ["none", "00000000-0000-0000-0000-000000000000", "%00", "a%00b", "%E4%B8%AD", "..%2f..", "'"] {
+    for id in ["none", "00000000-0000-0000-0000-000000000000", "%00", "a%00b", "%E4%B8%AD", "..%2f..", "'", "%ff", "%"]
+    {
         assert_eq!(admin.get(&format!("/api/v1/units/{id}")).problem(), "404 not_found", "{id}");
     }
 }

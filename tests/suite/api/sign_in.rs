@@ -1,12 +1,16 @@
 //! Signing in with a password: sessions, the form token, and what slows guessing down.
 
-use crate::support::app::{PASSWORD, TestApp};
+use crate::support::app::{PASSWORD, TestApp, until};
 use crate::support::client::{Answer, Client};
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use rectify::actions::sign_in::{self, Hashing};
+use rectify::domain::actor::Actor;
+use rectify::domain::id::{SessionId, UserId};
 use rectify::domain::instant::Instant;
 use rectify::store::schema::sessions;
 use rectify::store::{Conn, StoreError};
+use rectify::transaction::Failure;
 use serde_json::json;
 
 fn sign_in(app: &TestApp, login: &str, password: &str) -> Answer {
@@ -76,7 +80,7 @@ fn a_session_ends_when_it_is_idle_and_in_any_case_after_a_time() {
         let now = app.world.clock.now();
         browser.get("/api/v1/me").is(200);
         // Its use is noted beside the answer.
-        app.until("the use is noted", || {
+        until("the use is noted", || {
             let seen = |conn: &mut Conn| Ok::<_, StoreError>(sessions::table.select(sessions::seen_at).first(conn)?);
             app.database.db.read_now::<Instant, _, _>(seen).unwrap() == now
         });
@@ -156,4 +160,32 @@ fn many_who_sign_in_at_once_are_served_or_told_to_come_back() {
         }
     }
     assert!(answers.iter().filter(|answer| answer.status == 201).count() >= 20);
+}
+
+#[actix_web::test]
+async fn somebody_changes_their_own_password_and_their_other_sessions_end() {
+    let app = TestApp::start();
+    let (here, _) = browser(&app, "liaison");
+    let (there, _) = browser(&app, "liaison");
+    let (user, mine): (UserId, SessionId) = app
+        .database
+        .db
+        .read_now::<_, StoreError, _>(|conn| {
+            Ok(sessions::table.order(sessions::id).select((sessions::user_id, sessions::id)).first(conn)?)
+        })
+        .unwrap();
+    let actor = Actor { user_id: Some(user), ..Actor::system("liaison") };
+    let hashing = Hashing::default();
+    let change = |old: &str, new: &str| {
+        let words = (old.to_owned(), new.to_owned());
+        sign_in::change_password(&app.world, &hashing, &actor, Some(mine), words)
+    };
+    let told = |failure: Failure| failure.to_string();
+    assert!(told(change("wrong", "another long one").await.unwrap_err()).contains("/old_password"));
+    assert!(told(change(PASSWORD, "short").await.unwrap_err()).contains("/new_password"));
+    change(PASSWORD, "another long one").await.unwrap();
+    here.get("/api/v1/me").is(200);
+    assert_eq!(there.get("/api/v1/me").problem(), "401 auth.required");
+    assert_eq!(self::sign_in(&app, "liaison", PASSWORD).problem(), "401 auth.failed");
+    self::sign_in(&app, "liaison", "another long one").is(201);
 }

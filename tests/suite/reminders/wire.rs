@@ -4,7 +4,7 @@ use crate::support::bureau::{Bureau, SHUANGQING, drop_leases, messages, read_mai
 use crate::support::smtp::{At, Does, MailServer};
 use rectify::domain::reminder::MessageState;
 use rectify::domain::vocabulary::Role;
-use rectify::mail::Pauses;
+use rectify::mail::{Delivered, Pauses};
 use rectify::store::outbox::{self, AttemptRow, MessageRow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +99,29 @@ async fn refused_for_good_is_dead_and_the_others_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_good_the_units_second_mailbox_and_its_leader_are_told() {
+    let server = MailServer::start(|at, to, _| match at {
+        At::Rcpt if to.starts_with("li") => Does::Say("550 5.1.1 no such user"),
+        At::Greeting | At::Rcpt | At::Dot => Does::Behave,
+    });
+    let mut bureau = bureau(&server);
+    bureau.change_unit(SHUANGQING, |unit| unit.backup_mailbox = Some("duty@example.cn".to_owned()));
+    bureau.jump("2021-08-16T09:00:00+08:00").await;
+    // The leader was told already.
+    assert_eq!(recipients(&server), ["duty@example.cn", "wang@example.cn"]);
+    let tally = bureau.jump("2021-08-17T08:30:00+08:00").await;
+    assert_eq!((tally.planned, tally.sent), (1, 2));
+    assert_eq!(recipients(&server)[..], ["duty@example.cn", "duty@example.cn", "wang@example.cn", "wang@example.cn"]);
+    assert_eq!((bureau.ledger().get("failed"), bureau.ledger().get("sent")), (Some(&2), Some(&4)));
+    // Refused there too, nobody is left but the office, on its desk.
+    bureau.change_unit(SHUANGQING, |unit| unit.backup_mailbox = Some("li.duty@example.cn".to_owned()));
+    bureau.change_person("wang", |row| row.active = false);
+    let tally = bureau.jump("2021-08-18T08:30:00+08:00").await;
+    assert_eq!(tally.sent, 0);
+    assert_eq!(bureau.jump("2021-08-18T08:30:00+08:00").await, rectify::reminders::Tally::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_never_came_is_asked_for_once_more_with_the_same_bytes_and_then_given_up() {
     let server = MailServer::start(|at, to, _| match at {
         At::Dot if to.starts_with("li") => Does::Stall,
@@ -117,7 +140,7 @@ async fn an_answer_that_never_came_is_asked_for_once_more_with_the_same_bytes_an
     let row = to(&bureau, "li");
     assert_eq!((row.state, row.reason.as_deref()), (MessageState::Dead, Some("uncertain")));
     bureau.clock.set("2021-08-18T07:00:00+08:00".parse().unwrap()).unwrap();
-    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Default::default());
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Delivered::default());
     let lis: Vec<Vec<u8>> = server.mails().into_iter().filter(|mail| read_mail(mail).to == "li@example.cn").collect();
     assert_eq!(lis.len(), 2);
     assert_eq!(lis[0], lis[1]);
@@ -147,7 +170,7 @@ async fn a_fault_of_the_channel_kills_nobody() {
     assert!(messages(&bureau).iter().all(|row| row.state == MessageState::Queued));
     let tried = server.connections();
     // The channel is paused: nobody knocks.
-    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Default::default());
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Delivered::default());
     assert_eq!(server.connections(), tried);
     let pause = bureau.write(|tx| Ok(outbox::pause(tx.conn)?)).unwrap();
     assert_eq!((pause.times, pause.reason.as_str()), (1, "greeting: 5.7.8 not you"));

@@ -15,10 +15,11 @@ use rectify::domain::calendar::{CN_TOML, Calendar};
 use rectify::domain::id::{FindingId, MessageId, NoticeId, TicketId, UnitId, UserId};
 use rectify::domain::instant::Instant;
 use rectify::domain::office::Office;
-use rectify::domain::reminder::{Anchor, Facts, REMINDERS_TOML, ReminderState, parse_rules};
+use rectify::domain::reminder::{Anchor, Delivery, Facts, REMINDERS_TOML, ReminderState, parse_rules};
 use rectify::domain::ticket::{Command, Due, Ticket, apply};
 use rectify::domain::vocabulary::{LookBackPolicy, NoticeState, Part, Role, Severity, State, UnitKind};
 use rectify::mail::{Courier, Sender};
+use rectify::queries::people;
 use rectify::reminders::{Tally, settle, tick};
 use rectify::store::feedback::{self, FeedbackRow};
 use rectify::store::ledger::{self, ReminderFilter};
@@ -28,7 +29,7 @@ use rectify::store::tickets::{self, TicketRow};
 use rectify::store::units::{self, UnitRow};
 use rectify::store::users::{self, UserRow};
 use rectify::store::{DatabaseSettings, Db, StoreError, reference};
-use rectify::transaction::{Tx, World};
+use rectify::transaction::{Read, Tx, World};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -314,6 +315,30 @@ impl Bureau {
         });
     }
 
+    /// Somebody of that login, as the doors know them.
+    pub fn actor(&self, login: &'static str) -> Actor {
+        self.write(move |tx| {
+            let user = users::find_by_login(tx.conn, login)?.unwrap();
+            people::actor(&mut tx.read(), &user)
+        })
+    }
+
+    pub fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Read<'_>) -> rectify::transaction::Outcome<T> + Send + 'static,
+    ) -> T {
+        self.world.read_now(f).unwrap()
+    }
+
+    pub fn change_unit(&self, code: &'static str, change: impl FnOnce(&mut UnitRow) + Send + 'static) {
+        self.write(move |tx| {
+            let mut row = units::find_by_code(tx.conn, code)?.unwrap();
+            change(&mut row);
+            assert!(units::save(tx.conn, &row, row.version)?);
+            Ok(())
+        });
+    }
+
     pub fn ticket(&self, reference: &'static str) -> TicketRow {
         self.write(move |tx| Ok(tickets::find(tx.conn, reference, &Scope::All)?.unwrap()))
     }
@@ -335,7 +360,7 @@ impl Bureau {
         let Ok(folder) = std::fs::read_dir(self.dir.path().join("outbox")) else { return Vec::new() };
         let mut mails: Vec<Mail> = folder
             .map(|entry| entry.unwrap().path())
-            .filter(|path| self.seen.insert(path.clone()))
+            .filter(|path| path.extension().is_some_and(|end| end == "eml") && self.seen.insert(path.clone()))
             .map(|path| read_mail(&std::fs::read(path).unwrap()))
             .collect();
         mails.sort_by(|a, b| (&a.to, &a.subject).cmp(&(&b.to, &b.subject)));
@@ -537,10 +562,19 @@ impl Bureau {
         });
     }
 
-    pub fn switch_off(&self, rule: &'static str) {
+    pub fn switch_off_digests(&self) {
+        for rule in parse_rules(REMINDERS_TOML).unwrap() {
+            if rule.delivery == Delivery::Digest {
+                self.switch_off(&rule.code);
+            }
+        }
+    }
+
+    pub fn switch_off(&self, rule: &str) {
         use tables::reminder_rules;
+        let rule = rule.to_owned();
         self.write(move |tx| {
-            let mut off = tx.rule(rule).unwrap().clone();
+            let mut off = tx.rule(&rule).unwrap().clone();
             off.active = false;
             diesel::update(reminder_rules::table.find(rule))
                 .set(reminder_rules::definition.eq(serde_json::to_string(&off).unwrap()))
