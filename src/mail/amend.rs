@@ -142,9 +142,7 @@ fn open_digests(tx: &mut Tx<'_>, successors: &[&Heir], replaced: &[&Prepared]) -
     }
     for heir in successors.iter().filter(|heir| is_digested(tx, &heir.row)) {
         let key = digest_key(&heir.one.to.key, on);
-        if !fresh.contains_key(&key) {
-            fresh.insert(key, NewMessage::digest(tx.id(), &heir.one.to, on, next_at, now));
-        }
+        fresh.entry(key).or_insert_with(|| NewMessage::digest(tx.id(), &heir.one.to, on, next_at, now));
     }
     let (open, _) = outbox::open_digests(tx.conn, fresh.into_values().collect())?;
     // Known from here on by their reader.

@@ -227,7 +227,7 @@ fn may_tell_coordinators(rules: &[Rule], row: &ReminderRow) -> bool {
         || rules.iter().filter(|rule| rule.code == row.rule).any(|rule| roles(rule, row).contains(&Told::Coordinators))
 }
 
-fn subjects<'r>(rows: &'r [ReminderRow], kind: Subject) -> impl Iterator<Item = SubjectId> + 'r {
+fn subjects(rows: &[ReminderRow], kind: Subject) -> impl Iterator<Item = SubjectId> {
     let ids: BTreeSet<SubjectId> =
         rows.iter().filter(move |row| row.subject_kind == kind).map(|row| row.subject_id).collect();
     ids.into_iter()

@@ -1,27 +1,25 @@
 //! What a message says: from the rows of its lines, as things stand now, to the plain data that `render` writes.
 
 use super::check::{Dossier, Judged, NoticeFile, TicketFile};
-use super::content::{
-    About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, WeeklyOverview,
-};
+use super::content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, WeeklyOverview};
+use super::reader::{Reader, next_step, notes};
 use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest, render_weekly};
-use crate::domain::actor::Scope;
 use crate::domain::audit::Stream;
 use crate::domain::calendar::local_date;
-use crate::domain::id::{SubjectId, TicketId, UnitId};
-use crate::domain::reminder::{Anchor, EndReason, MessageKind, Told};
-use crate::domain::standing::{self, first_green_on};
-use crate::domain::vocabulary::{Ball, Part, Pending, Severity, State};
+use crate::domain::id::{SubjectId, TicketId};
+use crate::domain::reminder::{Anchor, MessageKind, Told};
+use crate::domain::standing;
+use crate::domain::vocabulary::{Ball, Part, State};
 use crate::domain::words::Lang;
+use crate::store::events;
 use crate::store::ledger::ReminderRow;
-use crate::store::outbox::{self, MessageFilter, MessageRow};
+use crate::store::outbox::MessageRow;
 use crate::store::recipients::Recipient;
-use crate::store::tickets::{self, AsOf, TicketFilter, TicketRow, TicketSort};
-use crate::store::{events, units, users};
+use crate::store::tickets::TicketRow;
 use crate::transaction::{Outcome, Read};
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::NaiveDate;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// A mail as plain data.
 #[derive(Debug)]
@@ -47,14 +45,22 @@ pub struct Desk<'a> {
     pub base_url: &'a str,
 }
 
-/// What is left of a message, to its reader; and the one ticket that it is about, if it is one.
+/// What a message is to say. Nothing where its lines are of a kind that it can't say.
+#[derive(Debug, Default)]
+pub struct Composed {
+    pub content: Option<Content>,
+    /// The one ticket that it is about, if it is one, with its reference.
+    pub ticket: Option<(TicketId, String)>,
+}
+
+/// What is left of a message, to its reader.
 pub fn compose(
     read: &mut Read<'_>,
     desk: &Desk<'_>,
     message: &MessageRow,
     judged: &Judged,
     to: &Recipient,
-) -> Outcome<(Option<Content>, Option<(TicketId, String)>)> {
+) -> Outcome<Composed> {
     let about: Vec<SubjectId> = judged.keep.iter().map(|row| row.subject_id).collect();
     let ticket = about.first().filter(|first| about.iter().all(|id| id == *first));
     let ticket = ticket.and_then(|id| desk.dossier.ticket(*id)).map(|file| (file.row.id, file.row.reference.clone()));
@@ -63,7 +69,7 @@ pub fn compose(
         MessageKind::AtOnce => desk.at_once(read, &judged.keep, to)?.map(|at_once| Content::AtOnce(Box::new(at_once))),
         MessageKind::Weekly => Some(Content::Weekly(desk.weekly(read, to)?)),
     };
-    Ok((content, ticket))
+    Ok(Composed { content, ticket })
 }
 
 /// A digest's group.
@@ -77,20 +83,20 @@ enum Place {
 }
 
 impl Desk<'_> {
-    fn today(&self) -> NaiveDate {
+    pub(super) fn today(&self) -> NaiveDate {
         self.dossier.office.today(self.dossier.now)
     }
 
-    fn office_name(&self, lang: Lang) -> String {
+    pub(super) fn office_name(&self, lang: Lang) -> String {
         let office = &self.dossier.office;
         lang.pick(&office.name_zh, &office.name_en).to_owned()
     }
 
-    fn list_url(&self) -> String {
+    pub(super) fn list_url(&self) -> String {
         format!("{}/tickets", self.base_url)
     }
 
-    fn ticket_url(&self, reference: &str) -> String {
+    pub(super) fn ticket_url(&self, reference: &str) -> String {
         format!("{}/tickets/{reference}", self.base_url)
     }
 
@@ -169,15 +175,16 @@ impl Desk<'_> {
         match standing {
             Standing::Overdue { .. } => Place::Overdue,
             Standing::DueToday => Place::DueToday,
-            Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => Place::Others,
             Standing::WorkingDaysLeft { days } if is_of(Anchor::Due) && !is_far(days) => Place::DueSoon,
             Standing::WorkingDaysLeft { .. } if row.state == State::Issued => Place::ToAcknowledge,
             Standing::WorkingDaysLeft { .. } if is_of(Anchor::Due) => Place::DueSoon,
-            Standing::WorkingDaysLeft { .. } => Place::Others,
+            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
+                Place::Others
+            }
         }
     }
 
-    fn standing(&self, row: &TicketRow) -> Standing {
+    pub(super) fn standing(&self, row: &TicketRow) -> Standing {
         let (office, now, today) = (&self.dossier.office, self.dossier.now, self.today());
         match (row.state.ball(), row.submitted_at, row.look_back_on) {
             (Ball::Coordinator, Some(at), _) => {
@@ -272,160 +279,6 @@ impl Desk<'_> {
             link: (!is_away).then(|| self.ticket_url(&row.reference)),
         }))
     }
-
-    fn weekly(&self, read: &mut Read<'_>, to: &Recipient) -> Outcome<WeeklyOverview> {
-        let today = self.today();
-        let from = today.checked_sub_days(Days::new(today.weekday().num_days_from_monday().into())).unwrap_or(today);
-        let until = from.checked_add_days(Days::new(6)).unwrap_or(from);
-        let overdue = TicketFilter { overdue: Some(true), ..TicketFilter::default() };
-        let due = TicketFilter {
-            overdue: Some(false),
-            balls: vec![Ball::Unit],
-            due_from: Some(today),
-            due_to: Some(until),
-            ..TicketFilter::default()
-        };
-        let waiting = TicketFilter { states: vec![State::Submitted], ..TicketFilter::default() };
-        let dead = MessageFilter { states: outbox::UNDELIVERED.to_vec(), ..MessageFilter::default() };
-        Ok(WeeklyOverview {
-            lang: to.lang,
-            recipient_name: to.name.clone(),
-            office_name: self.office_name(to.lang),
-            date: today,
-            from,
-            to: until,
-            base_url: self.base_url.to_owned(),
-            list_url: self.list_url(),
-            overdue: self.group_of(read, &overdue, to.lang)?,
-            due_this_week: self.group_of(read, &due, to.lang)?,
-            waiting_for_review: self.group_of(read, &waiting, to.lang)?,
-            undelivered: self.undelivered(read, &dead, to.lang)?,
-            undelivered_total: usize::try_from(outbox::count(read.conn, &dead)?).unwrap_or(0),
-        })
-    }
-
-    /// A list's first lines and its total, as the pages count it.
-    fn group_of(&self, read: &mut Read<'_>, filter: &TicketFilter, lang: Lang) -> Outcome<Group> {
-        let as_of = AsOf { now: read.now, first_green_on: first_green_on(&read.office, read.now) };
-        let limit = i64::try_from(DIGEST_LINES).unwrap_or(0);
-        let rows = tickets::list(read.conn, filter, &Scope::All, as_of, TicketSort::DueOn, None, limit)?;
-        let total = tickets::count(read.conn, filter, &Scope::All, as_of)?;
-        let leads: Vec<_> = rows.iter().map(|row| row.unit_id).collect();
-        let names: HashMap<_, _> = units::by_ids(read.conn, &leads)?.into_iter().map(|unit| (unit.id, unit)).collect();
-        let lines = rows.iter().map(|row| {
-            let standing = self.standing(row);
-            Line {
-                about: About::Ticket,
-                reference: row.reference.clone(),
-                title: row.title.clone(),
-                unit: names.get(&row.unit_id).map(|unit| unit.called(lang).to_owned()),
-                due_on: row.due_on,
-                standing,
-                next: next_step(row.state, standing, Reader::Superior),
-                notes: notes(row, Reader::Superior),
-                link: self.ticket_url(&row.reference),
-            }
-        });
-        Ok(Group { lines: lines.collect(), total: usize::try_from(total).unwrap_or(0) })
-    }
-
-    fn undelivered(&self, read: &mut Read<'_>, dead: &MessageFilter, lang: Lang) -> Outcome<Vec<UndeliveredMail>> {
-        let limit = i64::try_from(DIGEST_LINES).unwrap_or(0);
-        let rows = outbox::list(read.conn, dead, None, limit)?;
-        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-        let last = outbox::last_attempts(read.conn, &ids)?;
-        let people: Vec<_> = rows.iter().filter_map(|row| row.recipient_user_id).collect();
-        let people: HashMap<_, _> =
-            users::by_ids(read.conn, &people)?.into_iter().map(|row| (row.id, row.name)).collect();
-        let mailboxes: Vec<_> = rows.iter().filter_map(|row| row.recipient_unit_id).collect();
-        let mailboxes: HashMap<_, _> = units::by_ids(read.conn, &mailboxes)?
-            .into_iter()
-            .map(|row| (row.id, row.called(lang).to_owned()))
-            .collect();
-        let told = rows.into_iter().map(|row| {
-            let person = row.recipient_user_id.and_then(|id| people.get(&id));
-            let name = person.or_else(|| mailboxes.get(&row.recipient_unit_id?)).cloned().unwrap_or_default();
-            let words = last.get(&row.id).map(|attempt| {
-                attempt.code.map_or_else(|| attempt.reply.clone(), |code| format!("{code} {}", attempt.reply))
-            });
-            let reason = words
-                .or_else(|| row.reason.as_deref()?.parse().ok().map(|reason: EndReason| reason.name(lang).to_owned()));
-            UndeliveredMail {
-                recipient: row.address.map_or_else(|| name.clone(), |address| format!("{name} <{address}>")),
-                subject: row.subject.unwrap_or_default(),
-                queued_on: local_date(self.dossier.office.zone, row.since.min(row.created_at)),
-                reason: reason.unwrap_or_default(),
-                link: format!("{}/messages/{}", self.base_url, row.id),
-            }
-        });
-        Ok(told.collect())
-    }
-}
-
-/// How the reader has to do with the ticket, the nearest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reader {
-    Lead,
-    Co,
-    /// The office, or the unit above.
-    Superior,
-}
-
-impl Reader {
-    /// By the nearest role in which they are told.
-    fn of(rows: &[&ReminderRow], lead: UnitId) -> Self {
-        let readers = rows.iter().map(|row| match row.told() {
-            Some(Told::Liaison | Told::Leader | Told::FormerUnit | Told::UnansweredLiaisons) => Self::Lead,
-            Some(Told::Fallback) if row.recipient_unit_id == Some(lead) => Self::Lead,
-            Some(Told::CoUnits | Told::Fallback) => Self::Co,
-            Some(Told::ParentLeader | Told::Coordinators) | None => Self::Superior,
-        });
-        readers.min().unwrap_or(Self::Superior)
-    }
-}
-
-/// The one thing to do next.
-fn next_step(state: State, standing: Standing, reader: Reader) -> NextStep {
-    match (state, reader) {
-        (State::Submitted, Reader::Superior) => NextStep::Review,
-        (State::Accepted, Reader::Superior) => NextStep::LookBack,
-        (State::Accepted, Reader::Lead) => NextStep::AwaitLookBack,
-        (State::Submitted | State::Closed | State::Cancelled, _) | (State::Accepted, Reader::Co) => NextStep::Nothing,
-        (State::Issued | State::InProgress | State::Returned | State::Carried, Reader::Superior) => NextStep::Supervise,
-        (State::Issued | State::InProgress | State::Returned | State::Carried, Reader::Co) => NextStep::Contribute,
-        (State::Returned, Reader::Lead) => NextStep::Rework,
-        (State::Carried, Reader::Lead) => NextStep::ReachMilestone,
-        (State::Issued | State::InProgress, Reader::Lead) => match standing {
-            Standing::Overdue { .. } => NextStep::FileFeedbackNow,
-            Standing::DueToday => NextStep::FileFeedbackToday,
-            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
-                if state == State::Issued {
-                    NextStep::Acknowledge
-                } else {
-                    NextStep::Rectify
-                }
-            }
-        },
-    }
-}
-
-fn notes(row: &TicketRow, reader: Reader) -> Vec<Note> {
-    let some = |is: bool, note: Note| is.then_some(note);
-    let returned = u32::try_from(row.cycle - 1).ok().filter(|times| *times > 0 && row.state == State::Returned);
-    let is_units_move = row.state.ball() == Ball::Unit;
-    [
-        some(row.state == State::Issued, Note::NotAcknowledged),
-        some(row.severity == Severity::Prominent, Note::Prominent),
-        some(reader == Reader::Co, Note::CoUnit),
-        some(row.pending == Some(Pending::Extension), Note::ExtensionPending),
-        some(row.pending == Some(Pending::Objection), Note::ObjectionPending),
-        some(row.provisional && is_units_move, Note::Provisional),
-        some(row.state == State::Carried, Note::Carried),
-        returned.map(|times| Note::Returned { times }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 /// The event that a mail answers.

@@ -1,8 +1,8 @@
-//! Outbox to mailbox: a letter is rendered, frozen into bytes once, and handed to a transport. For the courier.
+//! Outbox to mailbox: a message is checked, frozen into bytes once, and handed to a transport. For the engine.
 //!
-//! `render` writes subject, text and HTML from plain data → `message` freezes them into RFC 5322 bytes →
-//! `transports` delivers the bytes by SMTP (`smtp`), into a folder, or nowhere, and answers with an `Outcome`.
-//! Nothing here touches the database or reads the clock of the office.
+//! `courier` lets each `worker` claim due messages → `check` asks which of their lines still hold → `compose` makes plain
+//! data of them → `render` writes subject, text and HTML → `message` freezes them into RFC 5322 bytes → `amend` notes all
+//! that → `transports` delivers the bytes by SMTP (`smtp`), into a folder, or nowhere → `record` writes down the outcome.
 
 mod amend;
 mod check;
@@ -10,9 +10,13 @@ mod compose;
 mod content;
 mod courier;
 mod dialogue;
+mod draft;
 mod layout;
 mod message;
 mod outcome;
+mod overview;
+mod reader;
+mod record;
 mod render;
 mod sender;
 mod server;
@@ -20,6 +24,7 @@ mod smtp;
 mod transports;
 mod wire;
 mod wording;
+mod worker;
 
 #[cfg(test)]
 mod render_tests;

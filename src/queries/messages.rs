@@ -58,7 +58,7 @@ pub struct AttemptOut {
     #[schema(required = true)]
     pub code: Option<i32>,
     pub reply: String,
-    /// sent, retry, dead, uncertain, channel_fault
+    /// `sent`, `retry`, `dead`, `uncertain`, `channel_fault`
     pub result: String,
 }
 

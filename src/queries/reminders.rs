@@ -302,9 +302,9 @@ fn planned(read: &mut Read<'_>, scope: &Scope, row: &TicketRow) -> Outcome<Vec<R
     let mut all = Vec::new();
     for step in steps.into_iter().filter(|step| step.at > now).take(AHEAD) {
         let Some(rule) = rules.iter().find(|rule| rule.code == step.rule) else { continue };
-        let roles: Vec<(Told, bool)> =
+        let asked: Vec<(Told, bool)> =
             rule.addressed(step.index).into_iter().map(|(who, copy)| (Told::from(who), copy)).collect();
-        let told = roster.addressed(&roles, &parties);
+        let told = roster.addressed(&asked, &parties);
         all.extend(told.into_iter().map(|one| ahead(scope, row, (rule, &step), one)));
     }
     all.reverse();

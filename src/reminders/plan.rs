@@ -39,8 +39,8 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
     let mut lines = Lines::default();
     for (one, owed) in watched.iter().zip(&owed) {
         for (step, reason) in &owed.skipped {
-            let roles = rules.iter().find(|rule| rule.code == step.rule).map(|rule| rule.addressed(step.index));
-            let audience = words(roles.unwrap_or_default().into_iter().map(|(who, _)| who));
+            let asked = rules.iter().find(|rule| rule.code == step.rule).map(|rule| rule.addressed(step.index));
+            let audience = words(asked.unwrap_or_default().into_iter().map(|(who, _)| who));
             lines.rows.push(ReminderRow::skipped(tx.id(), &cause(one, step), audience, reason.as_str(), now));
         }
         for due in &owed.due {
@@ -149,9 +149,8 @@ fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally>
             }
             Subject::Ticket | Subject::Notice => {
                 let key = digest_key(&line.to.key, on);
-                if !fresh.contains_key(&key) {
-                    fresh.insert(key.clone(), NewMessage::digest(tx.id(), &line.to, on, next_at, now));
-                }
+                let digest = || NewMessage::digest(tx.id(), &line.to, on, next_at, now);
+                fresh.entry(key.clone()).or_insert_with(digest);
                 digested.push((key, line.row));
             }
         }
@@ -182,5 +181,5 @@ fn cause<'a>(one: &Watched, step: &'a Step) -> Cause<'a> {
 }
 
 fn words(roles: impl Iterator<Item = Who>) -> String {
-    roles.map(|who| who.as_str()).collect::<Vec<_>>().join(" ")
+    roles.map(Who::as_str).collect::<Vec<_>>().join(" ")
 }

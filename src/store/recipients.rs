@@ -98,10 +98,10 @@ impl Roster {
         (today, lang): (NaiveDate, Lang),
     ) -> StoreResult<Self> {
         let asked: HashSet<UnitId> = units.into_iter().collect();
-        let mut rows = units_of(conn, asked.into_iter().collect())?;
+        let mut rows = units_of(conn, &asked.into_iter().collect::<Vec<_>>())?;
         let parents: HashSet<UnitId> = rows.iter().filter_map(|row| row.parent_id).collect();
-        let missing = parents.into_iter().filter(|id| rows.iter().all(|row| row.id != *id)).collect();
-        rows.extend(units_of(conn, missing)?);
+        let missing: Vec<UnitId> = parents.into_iter().filter(|id| rows.iter().all(|row| row.id != *id)).collect();
+        rows.extend(units_of(conn, &missing)?);
         let ids: Vec<UnitId> = rows.iter().map(|row| row.id).collect();
         let people = people_of(conn, &ids)?;
         let coordinators = match coordinators {
@@ -269,7 +269,7 @@ fn address(text: Option<&str>) -> Option<String> {
     text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn units_of(conn: &mut Conn, ids: Vec<UnitId>) -> StoreResult<Vec<UnitRow>> {
+fn units_of(conn: &mut Conn, ids: &[UnitId]) -> StoreResult<Vec<UnitRow>> {
     let mut rows = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(IDS) {
         rows.extend(units::by_ids(conn, chunk)?);

@@ -42,7 +42,7 @@ async fn of_one_ticket_and_one_person_there_is_one_answer() {
     let shown = |slice: Slice<ReminderOut>| {
         let line = |one: &ReminderOut| {
             let why = one.superseded_by.as_deref().map(|by| format!(" ({by})")).unwrap_or_default();
-            format!("{} {} {}{why}", &one.at.to_string()[5..10], one.rule, one.state)
+            format!("{} {} {}{why}", one.at.utc().format("%m-%d"), one.rule, one.state)
         };
         slice.items.iter().map(line).collect::<Vec<_>>()
     };

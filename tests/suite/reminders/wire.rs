@@ -4,7 +4,7 @@ use crate::support::bureau::{Bureau, SHUANGQING, drop_leases, messages, read_mai
 use crate::support::smtp::{At, Does, MailServer};
 use rectify::domain::reminder::MessageState;
 use rectify::domain::vocabulary::Role;
-use rectify::mail::Pauses;
+use rectify::mail::{Delivered, Pauses};
 use rectify::store::outbox::{self, AttemptRow, MessageRow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,7 +140,7 @@ async fn an_answer_that_never_came_is_asked_for_once_more_with_the_same_bytes_an
     let row = to(&bureau, "li");
     assert_eq!((row.state, row.reason.as_deref()), (MessageState::Dead, Some("uncertain")));
     bureau.clock.set("2021-08-18T07:00:00+08:00".parse().unwrap()).unwrap();
-    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Default::default());
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Delivered::default());
     let lis: Vec<Vec<u8>> = server.mails().into_iter().filter(|mail| read_mail(mail).to == "li@example.cn").collect();
     assert_eq!(lis.len(), 2);
     assert_eq!(lis[0], lis[1]);
@@ -170,7 +170,7 @@ async fn a_fault_of_the_channel_kills_nobody() {
     assert!(messages(&bureau).iter().all(|row| row.state == MessageState::Queued));
     let tried = server.connections();
     // The channel is paused: nobody knocks.
-    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Default::default());
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap(), Delivered::default());
     assert_eq!(server.connections(), tried);
     let pause = bureau.write(|tx| Ok(outbox::pause(tx.conn)?)).unwrap();
     assert_eq!((pause.times, pause.reason.as_str()), (1, "greeting: 5.7.8 not you"));
