@@ -6,6 +6,7 @@ use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::http::health;
 use crate::http::identity::CSRF_HEADER;
 use crate::http::problem::Problem;
+use crate::queries::tickets::TicketOrder;
 use actix_web::{App, HttpRequest};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -14,8 +15,9 @@ use utoipa_actix_web::AppExt;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// Schemas that no body names: problems are added below, and words of queries aren't collected.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem)))]
+#[openapi(components(schemas(Problem, TicketOrder)))]
 struct Document;
 
 /// The document, as `/openapi.json` gives it.

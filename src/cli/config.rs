@@ -3,6 +3,7 @@
 use super::General;
 use super::say::{CliFault, say};
 use crate::config::{Config, DEFAULTS, Setting, environment};
+use std::fmt::Write;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -43,10 +44,10 @@ fn as_toml(settings: &[Setting]) -> String {
             if !text.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&format!("[{section}]\n"));
+            let _ = writeln!(text, "[{section}]");
         }
         let from = setting.place.as_ref().map_or_else(String::new, |place| format!("  # {place}"));
-        text.push_str(&format!("{name} = {}{from}\n", setting.value));
+        let _ = writeln!(text, "{name} = {}{from}", setting.value);
     }
     text
 }

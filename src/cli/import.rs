@@ -10,6 +10,7 @@ use crate::transaction::Failure;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 use serde_json::json;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -121,7 +122,7 @@ fn summary(imported: &Imported, arguments: &Arguments, lang: Lang) -> String {
                 Fate::Updated => lang.pick("更新", "update"),
                 Fate::Unchanged => lang.pick("未变", "keep"),
             };
-            text.push_str(&format!("  {fate} {} ({}:{})\n", row.key, arguments.file.display(), row.row));
+            let _ = writeln!(text, "  {fate} {} ({}:{})", row.key, arguments.file.display(), row.row);
         }
     } else if arguments.kind == Kind::Users && *created > 0 {
         text.push_str(lang.pick(

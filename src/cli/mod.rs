@@ -35,6 +35,8 @@ Begin in earnest:
 One directory holds one installation (--data): database, attachments, rectify.toml with what differs from the
 defaults. `rectify config --defaults` prints every setting. `rectify COMMAND --help` tells the rest.";
 
+const DATABASE: &str = "Database, instead of the one that is set: sqlite:PATH or postgres://user:password@host/name";
+
 /// rectify 整改督办: tracks the rectification of inspection findings.
 ///
 /// An office issues a notice that names findings; each finding becomes a ticket for the responsible unit; units answer in
@@ -53,8 +55,7 @@ struct General {
     /// Directory of the installation
     #[arg(long, global = true, value_name = "DIR", default_value = "./rectify-data", env = "RECTIFY_DATA")]
     data: PathBuf,
-    /// Database, instead of the one that is set: sqlite:PATH or postgres://user:password@host/name
-    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true, help = DATABASE)]
     database: Option<String>,
     /// Language of what is printed: zh-CN or en [default: the office's]
     #[arg(long, global = true, value_name = "LANG", value_parser = lang)]
@@ -82,7 +83,7 @@ enum Command {
     Audit(audit::Audit),
     /// Print the settings that hold here, or every setting with its default
     Config(config::Arguments),
-    /// Print the description of the REST interface (OpenAPI 3.1)
+    /// Print the description of the REST interface, as the server gives it
     Openapi,
 }
 

@@ -7,6 +7,7 @@ use crate::domain::vocabulary::Role;
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Place, Purpose};
 use crate::store::users::{self, UserFilter};
+use std::fmt::Write;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -66,14 +67,16 @@ fn greeting(installation: &Installation, has_admin: bool, lang: Lang) -> String 
         Lang::En => format!("rectify: {url} (data in {dir}; Ctrl-C stops it)\n"),
     };
     if !has_admin {
-        text.push_str(&match lang {
-            Lang::Zh => format!(
-                "还没有管理员。请在另一个终端运行：\n  rectify user add 登录名 --name 姓名 --roles admin --data {dir}\n"
+        let _ = match lang {
+            Lang::Zh => writeln!(
+                text,
+                "还没有管理员。请在另一个终端运行：\n  rectify user add 登录名 --name 姓名 --roles admin --data {dir}"
             ),
-            Lang::En => format!(
-                "There is no administrator yet. In another terminal:\n  rectify user add LOGIN --name NAME --roles admin --data {dir}\n"
+            Lang::En => writeln!(
+                text,
+                "There is no administrator yet. In another terminal:\n  rectify user add LOGIN --name NAME --roles admin --data {dir}"
             ),
-        });
+        };
     }
     text
 }

@@ -99,9 +99,9 @@ pub(super) fn run(general: &General, user: User) -> Result<ExitCode, CliFault> {
     let done = match user {
         User::Add(add) => self::add(&installation, add),
         User::List { json } => list(&installation, json),
-        User::Disable { login } => set_active(&installation, login, false),
-        User::Enable { login } => set_active(&installation, login, true),
-        User::Password { login, password_file } => set_password(&installation, login, password_file.as_ref()),
+        User::Disable { login } => set_active(&installation, &login, false),
+        User::Enable { login } => set_active(&installation, &login, true),
+        User::Password { login, password_file } => set_password(&installation, &login, password_file.as_ref()),
     };
     done.map(|()| ExitCode::SUCCESS).map_err(|fault| fault.in_lang(lang))
 }
@@ -155,19 +155,19 @@ fn add(installation: &Installation, add: Add) -> Result<(), CliFault> {
     Ok(())
 }
 
-fn set_password(installation: &Installation, login: String, file: Option<&PathBuf>) -> Result<(), CliFault> {
+fn set_password(installation: &Installation, login: &str, file: Option<&PathBuf>) -> Result<(), CliFault> {
     let given = given(file)?;
     let mut check = Check::new();
-    check_password(&mut check, "/password", &given.password, &login);
+    check_password(&mut check, "/password", &given.password, login);
     check.done(())?;
     let hash = hash_password(&given.password).map_err(crate::transaction::Failure::from)?;
     let change = UserChange { password: Patch::Set(given.password.clone()), ..UserChange::default() };
-    let key = login.clone();
+    let key = login.to_owned();
     installation.world.write_now(move |tx| {
         let held = known(rows::find_by_login(tx.conn, &key)?, &key, "/login")?;
         users::change(tx, &Actor::system("cli"), &held.id.to_string(), None, change, Some(hash))
     })?;
-    say(&told(&login, Some(&given), installation));
+    say(&told(login, Some(&given), installation));
     Ok(())
 }
 
@@ -187,9 +187,9 @@ fn told(login: &str, given: Option<&Given>, installation: &Installation) -> Stri
     }
 }
 
-fn set_active(installation: &Installation, login: String, active: bool) -> Result<(), CliFault> {
+fn set_active(installation: &Installation, login: &str, active: bool) -> Result<(), CliFault> {
     let change = UserChange { active: Patch::Set(active), ..UserChange::default() };
-    let key = login.clone();
+    let key = login.to_owned();
     installation.world.write_now(move |tx| {
         let held = known(rows::find_by_login(tx.conn, &key)?, &key, "/login")?;
         users::change(tx, &Actor::system("cli"), &held.id.to_string(), None, change, None)

@@ -123,7 +123,7 @@ enum Moment {
     /// A round is issued.
     Issue(usize),
     /// A step of a round, for these of its tickets: all of one unit.
-    Step(usize, Step),
+    Step(usize, Box<Step>),
 }
 
 /// What a round has come to.
@@ -171,7 +171,7 @@ pub async fn play(world: &World, sender: Sender, people: &[Person], lang: Lang) 
             }
             Moment::Step(index, step) => {
                 if let (Some(edition), Some(played)) = (editions.get(index).cloned(), rounds.get_mut(index)) {
-                    one_step(&past, &edition.code, played, step, lang).await?;
+                    one_step(&past, &edition.code, played, &step, lang).await?;
                 }
             }
         }
@@ -197,10 +197,10 @@ pub fn issuer(edition: &Edition, people: &[Person]) -> Outcome<String> {
 }
 
 /// Drafts and issues a notice; answers who leads which ticket.
-pub fn publish(tx: &mut Tx<'_>, edition: &Edition, issuer: &str) -> Outcome<BTreeMap<String, String>> {
-    let issuer = actor(tx, issuer)?;
-    edition.draft(tx, &issuer)?;
-    let issued = edition.issue(tx, &issuer)?;
+pub fn publish(tx: &mut Tx<'_>, edition: &Edition, login: &str) -> Outcome<BTreeMap<String, String>> {
+    let by = actor(tx, login)?;
+    edition.draft(tx, &by)?;
+    let issued = edition.issue(tx, &by)?;
     let ids: Vec<_> = issued.tickets.iter().map(|ticket| ticket.unit_id).collect();
     let codes: HashMap<_, _> = units::by_ids(tx.conn, &ids)?.into_iter().map(|unit| (unit.id, unit.code)).collect();
     let prefix = format!("{}-", edition.code);
@@ -222,7 +222,7 @@ fn moments(story: &Story, editions: &[Edition], office: &Office, now: Instant) -
         all.push((at(office, issued_on, ISSUED), Moment::Issue(index)));
         for step in &round.step {
             let day = working_days(office, issued_on, step.day);
-            all.push((at_local(office.zone, day, step.time), Moment::Step(index, step.clone())));
+            all.push((at_local(office.zone, day, step.time), Moment::Step(index, Box::new(step.clone()))));
         }
     }
     let first =
@@ -238,7 +238,7 @@ fn moments(story: &Story, editions: &[Edition], office: &Office, now: Instant) -
 }
 
 /// Several tickets of one unit are answered in one letter; everything else is done ticket by ticket.
-async fn one_step(past: &World, code: &str, played: &mut Played, step: Step, lang: Lang) -> Outcome<()> {
+async fn one_step(past: &World, code: &str, played: &mut Played, step: &Step, lang: Lang) -> Outcome<()> {
     let mut shares: Vec<(String, Vec<String>)> = Vec::new();
     for ticket in &step.tickets {
         let lead = played.leads.get(ticket).cloned().ok_or_else(|| {

@@ -166,10 +166,6 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "issued" => "done.issued",
         "clock" => "done.clock",
         "closed" => "done.notice_closed",
-        "retry" => "done.mail_retry",
-        "hold" => "done.mail_hold",
-        "release" => "done.mail_release",
-        "cancel_mail" => "done.mail_cancel",
         act => return act.parse().ok().map(|act| done_act(act, lens)),
     };
     Some(lens.t(key))

@@ -15,6 +15,7 @@ mod lens;
 mod letter;
 mod letters;
 mod mail;
+mod mail_text;
 mod notices;
 mod picks;
 mod sandbox;

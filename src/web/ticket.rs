@@ -7,6 +7,7 @@ use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Ball, State, WorkResult};
 use crate::http::problem;
 use crate::queries::feedback::{self, FeedbackQuery};
+use crate::queries::reminders;
 use crate::queries::tickets::{self, TicketOut};
 use crate::queries::timeline::EventOut;
 use crate::transaction::{Failure, Outcome};
@@ -14,6 +15,7 @@ use crate::web::acts;
 use crate::web::fields::{Attempt, FormView};
 use crate::web::form::{Form, Sent};
 use crate::web::lens::{Day, Lens, Moment};
+use crate::web::mail::{ToldView, told};
 use crate::web::picks::uncounted;
 use crate::web::timeline::{self, EventView};
 use crate::web::view::{Button, FileView, TicketLine, act_href, path_segment, sentence};
@@ -24,6 +26,8 @@ use serde::Serialize;
 
 /// Letters of one unit on one notice that are looked through for a ticket's answers.
 const LETTERS: i64 = 200;
+/// Reminders shown with a ticket.
+const REMINDERS: i64 = 100;
 
 #[derive(Debug, Serialize)]
 struct TicketPage {
@@ -43,6 +47,8 @@ struct TicketPage {
     /// The feedback that waits for review.
     to_review: Option<AnswerView>,
     events: Vec<EventView>,
+    /// Reminders of the ticket, those to come first.
+    reminders: Vec<ToldView>,
     may_correct: bool,
 }
 
@@ -193,6 +199,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
             Some(acts::form(room, &ticket, act, waiting.as_ref(), attempt, corrects)?)
         }
     };
+    let reminders = reminders::of_ticket(room.read, room.who, key, &uncounted(REMINDERS, None, "web reminders"))?;
     let (primary, others, grave) = buttons(&ticket, &lens);
     let standing = standing(room, &ticket, key)?;
     let to_review = if ticket.state == State::Submitted { answer(room, &ticket)? } else { None };
@@ -214,6 +221,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         to_review,
         may_correct: ticket.allowed_actions.contains(&Act::Progress),
         events: lines(&events, &lens),
+        reminders: reminders.items.iter().map(|reminder| told(reminder, &lens)).collect(),
         text: ticket.text,
     })
 }

@@ -1,5 +1,6 @@
 //! What several pages show alike: the light, a ticket's line, the list's foot, files.
 
+use crate::domain::reminder::ReminderState;
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Light, State};
 use crate::queries::tickets::TicketOut;
@@ -115,8 +116,8 @@ impl TicketLine {
             last_progress: ticket.last_progress_at.map(|at| lens.moment(at)),
             last_reminder: ticket.last_reminder.as_ref().map(|last| ReminderView {
                 at: lens.moment(last.at),
-                state: delivery(last.state.as_str(), lens),
-                failed: matches!(last.state.as_str(), "dead" | "uncertain"),
+                state: sentence(last.state.name(lens.lang)),
+                failed: last.state == ReminderState::Failed,
             }),
             version: ticket.version,
         }
@@ -127,25 +128,6 @@ impl TicketLine {
 fn left(ticket: &TicketOut, lens: &Lens) -> Option<String> {
     let days = ticket.days_left.filter(|_| ticket.light == Light::Green)?;
     Some(lens.tn("light.days_left", days))
-}
-
-/// What became of a mail.
-#[must_use]
-pub fn delivery(state: &str, lens: &Lens) -> String {
-    match state {
-        "queued" => lens.t("mail.queued"),
-        "sending" => lens.t("mail.sending"),
-        "sent" => lens.t("mail.sent"),
-        "retry" => lens.t("mail.retry"),
-        "dead" => lens.t("mail.dead"),
-        "uncertain" => lens.t("mail.uncertain"),
-        "held" => lens.t("mail.held"),
-        "cancelled" => lens.t("mail.cancelled"),
-        "skipped" => lens.t("mail.skipped"),
-        "planned" => lens.t("mail.planned"),
-        other => other,
-    }
-    .to_owned()
 }
 
 /// A file that can be downloaded.

@@ -163,11 +163,8 @@ fn depths(register: &Register, planned: &[Planned<'_>], tally: &mut Tally<'_, Gi
             }
         }
         let above = at.and_then(|id| depths.get(&id)).copied();
-        let mut depth = above.map_or(0, |above| above + 1);
-        for id in path.into_iter().rev() {
-            depths.insert(id, depth);
-            depth += 1;
-        }
+        let first = above.map_or(0, |above| above + 1);
+        depths.extend(path.into_iter().rev().zip(first..));
     }
     depths
 }

@@ -1,6 +1,6 @@
 //! Signing in with a password: sessions, the form token, and what slows guessing down.
 
-use crate::support::app::{PASSWORD, TestApp};
+use crate::support::app::{PASSWORD, TestApp, until};
 use crate::support::client::{Answer, Client};
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -80,7 +80,7 @@ fn a_session_ends_when_it_is_idle_and_in_any_case_after_a_time() {
         let now = app.world.clock.now();
         browser.get("/api/v1/me").is(200);
         // Its use is noted beside the answer.
-        app.until("the use is noted", || {
+        until("the use is noted", || {
             let seen = |conn: &mut Conn| Ok::<_, StoreError>(sessions::table.select(sessions::seen_at).first(conn)?);
             app.database.db.read_now::<Instant, _, _>(seen).unwrap() == now
         });

@@ -1,6 +1,6 @@
 //! Access tokens: told once, limited, expiring, revoked.
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, until};
 use chrono::TimeDelta;
 use rectify::store::{StoreError, events};
 use serde_json::{Value, json};
@@ -80,13 +80,13 @@ fn the_last_use_is_noted_once_an_hour() {
     let noted = || admin.get("/api/v1/tokens?user=liaison").is(200).json()["items"][0]["last_used_at"].clone();
     assert_eq!(noted(), Value::Null);
     liaison.get("/api/v1/me").is(200);
-    app.until("the first use is noted", || noted() == "2026-03-02T01:00:00Z");
+    until("the first use is noted", || noted() == "2026-03-02T01:00:00Z");
     app.pass(TimeDelta::minutes(59));
     liaison.get("/api/v1/me").is(200);
     app.pass(TimeDelta::minutes(1));
     assert_eq!(noted(), "2026-03-02T01:00:00Z");
     liaison.get("/api/v1/me").is(200);
-    app.until("a use an hour later is noted", || noted() == "2026-03-02T02:00:00Z");
+    until("a use an hour later is noted", || noted() == "2026-03-02T02:00:00Z");
 }
 
 #[test]

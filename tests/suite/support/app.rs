@@ -115,16 +115,6 @@ impl TestApp {
         self.tokens.get(login).unwrap_or_else(|| panic!("nobody is called {login}"))
     }
 
-    /// Waits for what is done beside an answer: looks again and again until it is so.
-    #[track_caller]
-    pub fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
-        let begun = std::time::Instant::now();
-        while !so() {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "in vain: {what}");
-            std::thread::yield_now();
-        }
-    }
-
     /// Lets both clocks, the office's and the machine's, go on.
     pub fn pass(&self, time: TimeDelta) {
         self.world.clock.set(self.world.clock.now().plus(time)).unwrap();
@@ -137,6 +127,16 @@ impl Drop for TestApp {
             drop(handle.stop(false));
             thread.join().ok();
         }
+    }
+}
+
+/// Waits for what is done beside an answer: looks again and again until it is so.
+#[track_caller]
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "in vain: {what}");
+        std::thread::yield_now();
     }
 }
 

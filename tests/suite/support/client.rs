@@ -21,13 +21,14 @@ pub struct Answer {
     pub bytes: Vec<u8>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a body is best written where it is sent")]
 impl Client {
     /// Nobody in particular.
     pub fn new(url: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             // Bodies on any method, so that wrong ones can be sent too.
             .allow_non_standard_methods(true);
         Self { agent: config.build().into(), url: url.to_owned(), headers: Vec::new() }
@@ -152,7 +153,7 @@ impl Answer {
                 || format!("?{}", field["parameter"].as_str().unwrap_or_default()),
                 |pointer| if pointer.is_empty() { "(whole)".to_owned() } else { pointer.to_owned() },
             );
-            line.push_str(&format!(" {place} {}", field["code"].as_str().unwrap()));
+            line = format!("{line} {place} {}", field["code"].as_str().unwrap());
         }
         line
     }
