@@ -1,6 +1,6 @@
 //! One ticket: the finding verbatim, how it stands, its timeline, and the form of the act being done.
 
-use crate::domain::calendar::DayKind;
+use crate::domain::calendar::{DayKind, TraceDay};
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::ticket::Act;
@@ -17,6 +17,7 @@ use crate::web::form::{Form, Sent};
 use crate::web::lens::{Day, Lens, Moment};
 use crate::web::mail::{ToldView, told};
 use crate::web::picks::uncounted;
+use crate::web::texts;
 use crate::web::timeline::{self, EventView};
 use crate::web::view::{Button, FileView, TicketLine, act_href, path_segment, sentence};
 use crate::web::visit::{Room, Visit, see_other};
@@ -78,7 +79,7 @@ struct ExplanationView {
     raw: Option<String>,
     provisional: bool,
     from: String,
-    counted: String,
+    counted: usize,
     /// Days that are not counted although they seem working days, and the other way round.
     exceptions: Vec<String>,
 }
@@ -282,25 +283,45 @@ fn standing(room: &mut Room<'_, '_>, ticket: &TicketOut, key: &str) -> Outcome<S
 }
 
 fn explained(explanation: &Explanation, lens: &Lens) -> ExplanationView {
-    let counted = explanation.days.iter().filter(|day| day.counted).count();
-    let odd = explanation.days.iter().filter(|day| matches!(day.kind, DayKind::Holiday | DayKind::MakeUp));
-    let exceptions = odd.map(|day| {
-        let kind = match day.kind {
-            DayKind::Holiday => lens.t("day.holiday"),
-            DayKind::MakeUp => lens.t("day.make_up"),
-            DayKind::Workday => lens.t("day.workday"),
-            DayKind::Weekend => lens.t("day.weekend"),
-        };
-        let name = day.name.as_deref().unwrap_or_default();
-        format!("{} {kind} {name}", lens.date(day.date)).trim_end().to_owned()
-    });
     ExplanationView {
         raw: explanation.raw.clone(),
         provisional: explanation.provisional,
         from: explanation.days.first().map(|day| lens.date(day.date)).unwrap_or_default(),
-        counted: lens.tn("deadline.counted", i64::try_from(counted).unwrap_or_default()),
-        exceptions: exceptions.collect(),
+        counted: explanation.days.iter().filter(|day| day.counted).count(),
+        exceptions: exceptions(&explanation.days, lens),
     }
+}
+
+/// Holidays and make-up working days, those of one kind and name in one line.
+fn exceptions(days: &[TraceDay], lens: &Lens) -> Vec<String> {
+    let mut runs: Vec<(&TraceDay, &TraceDay)> = Vec::new();
+    for day in days.iter().filter(|day| matches!(day.kind, DayKind::Holiday | DayKind::MakeUp)) {
+        match runs.last_mut() {
+            Some((first, last))
+                if first.kind == day.kind && first.name == day.name && last.date.succ_opt() == Some(day.date) =>
+            {
+                *last = day;
+            }
+            Some(_) | None => runs.push((day, day)),
+        }
+    }
+    runs.into_iter().map(|(first, last)| exception(first, last, lens)).collect()
+}
+
+fn exception(first: &TraceDay, last: &TraceDay, lens: &Lens) -> String {
+    let kind = match first.kind {
+        DayKind::Holiday => lens.t("day.holiday"),
+        DayKind::MakeUp => lens.t("day.make_up"),
+        DayKind::Workday => lens.t("day.workday"),
+        DayKind::Weekend => lens.t("day.weekend"),
+    };
+    let when = if first.date == last.date {
+        lens.date(first.date)
+    } else {
+        let span = [("from", lens.date(first.date)), ("to", lens.date(last.date))];
+        texts::say_with(lens.lang, "deadline.span", &span.each_ref().map(|(name, day)| (*name, day.as_str())))
+    };
+    format!("{when} {kind} {}", first.name.as_deref().unwrap_or_default()).trim_end().to_owned()
 }
 
 /// The newest letter's answer to this ticket.

@@ -8,7 +8,7 @@ use crate::transaction::Outcome;
 use crate::web::acts::Waiting;
 use crate::web::lens::{Lens, Moment};
 use crate::web::picks::uncounted;
-use crate::web::view::FileView;
+use crate::web::view::{FileView, sentence};
 use crate::web::visit::Room;
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -195,7 +195,7 @@ impl Said<'_> {
     fn submitted(&self) -> Words {
         let result = self.text("result").map(|word| {
             let name = word.parse().map(|result: crate::domain::vocabulary::WorkResult| result.name(self.lens.lang));
-            self.fact("fact.result", name.map(str::to_owned).unwrap_or(word))
+            self.fact("fact.result", name.map(sentence).unwrap_or(word))
         });
         let facts = [
             result,

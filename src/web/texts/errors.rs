@@ -5,7 +5,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     (
         "error.missing_detail",
         "内容不存在，或不在您的可见范围内。请检查地址，或从栏目进入。",
-        "It does not exist, or is not yours to see. Check the address, or start from the places on the left.",
+        "It does not exist, or is not yours to see. Check the address, or start from the menu.",
     ),
     ("error.method", "这个地址不能直接打开", "This address can’t be opened like that"),
     ("error.method_detail", "请回到上一页，用页面上的按钮操作。", "Go back and use the button of the page."),

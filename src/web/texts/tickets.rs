@@ -56,8 +56,8 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("deadline.why", "为什么是这一天", "Why this date"),
     ("deadline.raw", "通报原文：“{raw}”。", "The notice says “{raw}”."),
     ("deadline.late_at", "自 {at} 起算逾期。", "It is late from {at}."),
-    ("deadline.from", "自{on}起，", "From {on}:"),
-    ("deadline.counted", "共 {n} 个工作日。", "{n} working {n:day|days}."),
+    ("deadline.counted", "自{on}之后共 {n} 个工作日。", "{n} working {n:day|days} after {on}."),
+    ("deadline.span", "{from}至{to}", "{from} – {to}"),
     (
         "deadline.provisional",
         "涉及尚未公布的节假日安排，工作日数为暂定。",
