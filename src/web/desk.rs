@@ -18,6 +18,8 @@ use serde::Serialize;
 /// Lines of a queue on the desk; the rest is behind its link.
 const QUEUE: i64 = 8;
 const OVERDUE: i64 = 20;
+/// Units listed, those with most overdue first.
+const UNITS: usize = 50;
 /// Lines of a unit's work.
 const WORK: i64 = 100;
 /// Notices looked through for requirements that a unit has not answered.
@@ -29,6 +31,8 @@ struct DeskPage {
     overdue: Queue,
     queues: Vec<Queue>,
     units: Vec<UnitView>,
+    /// Units that are not listed.
+    units_more: usize,
     as_of: String,
 }
 
@@ -132,7 +136,8 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
     });
     Ok(DeskPage {
         figures: figures(&found, sees_mail(room.who), &lens),
-        units: units.collect(),
+        units_more: found.units.iter().filter(|unit| unit.open > 0).count().saturating_sub(UNITS),
+        units: units.take(UNITS).collect(),
         queues: queues(room, counts)?,
         overdue,
         as_of: lens.moment(found.as_of).text,

@@ -2,11 +2,11 @@
 
 use crate::domain::refusal::{Code, Kind, Refusal};
 use crate::domain::words::Lang;
-use crate::http::problem::Fault;
+use crate::http::problem::{Fault, response};
 use crate::transaction::Failure;
 use crate::web::texts::say;
 use crate::web::visit::Visit;
-use actix_web::http::header::ACCEPT;
+use actix_web::http::header::{ACCEPT, ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -52,13 +52,24 @@ pub fn page(refusal: &Refusal, lang: Lang, request_id: &str) -> ErrorPage {
 /// An address that nothing lies at: a page for people, a problem for programs.
 pub async fn nowhere(request: HttpRequest) -> HttpResponse {
     let refusal = Refusal::new(Code::RouteUnknown).with("path", request.path());
-    let for_people = request
-        .headers()
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    match Visit::of(&request) {
-        Ok(visit) if for_people => visit.refused(&Failure::from(refusal)).await,
-        Ok(_) | Err(_) => Fault::from(refusal).error_response(),
+    refused(&request, refusal).await
+}
+
+/// A page that was asked for by a method it doesn't know.
+pub async fn wrong_method(request: HttpRequest, methods: &'static str) -> HttpResponse {
+    let refusal = Refusal::new(Code::MethodNotAllowed).with("path", request.path()).with("method", request.method());
+    let mut answer = refused(&request, refusal).await;
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+async fn refused(request: &HttpRequest, refusal: Refusal) -> HttpResponse {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    match Visit::of(request) {
+        Ok(visit) if accept.is_some_and(|accept| accept.contains("text/html")) => {
+            visit.refused(&Failure::from(refusal)).await
+        }
+        Ok(visit) => response(&refusal, &visit.context),
+        Err(refusal) => Fault::from(refusal).error_response(),
     }
 }

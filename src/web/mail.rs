@@ -18,7 +18,7 @@ use crate::web::picks::ask;
 use crate::web::view::{Choice, path_segment, sentence};
 use crate::web::visit::{Room, Visit, see_other};
 use actix_web::HttpResponse;
-use actix_web::web::{self, ServiceConfig, get, post, resource};
+use actix_web::web;
 use serde::Serialize;
 
 const LIMIT: i64 = 50;
@@ -95,13 +95,6 @@ pub struct ToldView {
     pub href: Option<String>,
     /// The mail that tells it.
     pub mail: Option<String>,
-}
-
-pub fn configure(config: &mut ServiceConfig) {
-    config
-        .service(resource("/mail").route(get().to(get_mails)))
-        .service(resource("/mail/{id}").route(get().to(get_mail)))
-        .service(resource("/mail/{id}/{act}").route(get().to(get_act)).route(post().to(post_act)));
 }
 
 /// `GET /mail`

@@ -29,28 +29,37 @@ mod uploads;
 mod view;
 mod visit;
 
-use actix_web::web::{self, ServiceConfig, get, post, resource};
+use actix_web::Resource;
+use actix_web::web::{self, ServiceConfig, get, post};
 
 /// Registers the pages. Stands last: it answers for every address that nothing else lies at.
 pub fn configure(config: &mut ServiceConfig) {
-    let page = |path: &str| resource(path.to_owned());
+    let page = |path: &str| page(path, "GET");
+    let act = |path: &str| self::page(path, "GET, POST");
     config
         .service(page("/").route(get().to(desk::get_desk)))
-        .service(page("/sign-in").route(get().to(sign_in::get_sign_in)).route(post().to(sign_in::post_sign_in)))
-        .service(page("/sign-out").route(post().to(sign_in::post_sign_out)))
+        .service(act("/sign-in").route(get().to(sign_in::get_sign_in)).route(post().to(sign_in::post_sign_in)))
+        .service(self::page("/sign-out", "POST").route(post().to(sign_in::post_sign_out)))
         .service(page("/account").route(get().to(account::get_account)))
         .service(page("/tickets").route(get().to(tickets::get_tickets)))
         .service(page("/tickets/{key}").route(get().to(ticket::get_ticket)))
-        .service(page("/tickets/{key}/{act}").route(get().to(ticket::get_act)).route(post().to(ticket::post_act)))
-        .service(page("/feedback").route(get().to(letters::get_letters)).route(post().to(letter::post_letter)))
+        .service(act("/tickets/{key}/{act}").route(get().to(ticket::get_act)).route(post().to(ticket::post_act)))
+        .service(act("/feedback").route(get().to(letters::get_letters)).route(post().to(letter::post_letter)))
         .service(page("/feedback/new").route(get().to(letter::get_letter)))
         .service(page("/feedback/{id}").route(get().to(letters::get_one)))
         .service(page("/notices").route(get().to(notices::get_notices)))
         .service(page("/notices/{code}").route(get().to(notices::get_notice)))
-        .service(page("/notices/{code}/issue").route(get().to(notices::get_act)).route(post().to(notices::post_issue)))
-        .service(page("/notices/{code}/close").route(get().to(notices::get_act)).route(post().to(notices::post_close)))
-        .service(page("/sandbox/clock").route(post().to(sandbox::post_clock)))
+        .service(act("/notices/{code}/issue").route(get().to(notices::get_act)).route(post().to(notices::post_issue)))
+        .service(act("/notices/{code}/close").route(get().to(notices::get_act)).route(post().to(notices::post_close)))
+        .service(page("/mail").route(get().to(mail::get_mails)))
+        .service(page("/mail/{id}").route(get().to(mail::get_mail)))
+        .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(self::page("/sandbox/clock", "POST").route(post().to(sandbox::post_clock)))
         .service(page("/static/{name}").route(get().to(assets::get_asset)))
-        .configure(mail::configure)
         .default_service(web::to(errors::nowhere));
+}
+
+/// An address of the pages, and the methods that it knows.
+fn page(path: &str, methods: &'static str) -> Resource {
+    web::resource(path.to_owned()).default_service(web::to(move |request| errors::wrong_method(request, methods)))
 }

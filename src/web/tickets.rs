@@ -13,6 +13,8 @@ use serde::Serialize;
 use std::str::FromStr;
 
 const LIMIT: i64 = 50;
+/// Units in one select box.
+const UNITS_MAX: usize = 300;
 
 #[derive(Debug, Serialize)]
 struct TicketsPage {
@@ -34,6 +36,8 @@ struct Filters {
     q: String,
     notices: Vec<Choice>,
     units: Vec<Choice>,
+    /// Typed by code, where there are too many to choose from.
+    unit: Option<String>,
     states: Vec<Choice>,
     lights: Vec<Choice>,
     severities: Vec<Choice>,
@@ -202,7 +206,8 @@ fn filters(room: &mut Room<'_, '_>, query: &Query, search: &TicketQuery) -> Outc
     Ok(Filters {
         q: query.one("q").unwrap_or_default().to_owned(),
         notices: pick(notices, "notice"),
-        units: pick(units, "unit"),
+        unit: (units.len() > UNITS_MAX).then(|| query.one("unit").unwrap_or_default().to_owned()),
+        units: if units.len() > UNITS_MAX { Vec::new() } else { pick(units, "unit") },
         states: State::ALL.iter().map(state).collect(),
         lights: Light::ALL.iter().map(light).collect(),
         severities: Severity::ALL.iter().map(severity).collect(),

@@ -2,7 +2,7 @@
 //! the sender's; what is wrong with one is told beside the field.
 
 use crate::actions::attachments::{self, NewFile};
-use crate::domain::refusal::{Arg, Code, Fault, Refusal};
+use crate::domain::refusal::{Arg, Code, Fault, Kind, Refusal};
 use crate::http::identity::Credentials;
 use crate::http::uploads::{self, Received, not_kept, unreadable, within};
 use crate::transaction::{Failure, Outcome};
@@ -51,8 +51,15 @@ async fn read_parts(visit: &Visit, mut parts: Multipart, received: &mut Vec<Rece
             // A file field that nobody filled in, or one that no page has; and nothing more after a refusal.
             Some(file) if file.is_empty() || name != FILES || form.refused_file.is_some() => drain(&mut part).await?,
             Some(_) => {
-                if received.is_empty() {
-                    admit(visit, &form).await?;
+                if received.is_empty()
+                    && let Err(failure) = admit(visit, &form).await
+                {
+                    if !is_nobody(&failure) {
+                        return Err(failure);
+                    }
+                    // The words are kept for after the sign-in; files have to be chosen again.
+                    drain(&mut part).await?;
+                    continue;
                 }
                 if received.len() == FILES_MAX {
                     let fault = Fault::at(format!("/{FILES}"), Code::FieldTooMany).with("max", FILES_MAX);
@@ -77,6 +84,10 @@ async fn admit(visit: &Visit, form: &Form) -> Outcome<()> {
         visit.state.limits.upload(user, visit.state.world.clock.machine_now())?;
     }
     Ok(())
+}
+
+fn is_nobody(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(refusal) if refusal.code.kind() == Kind::Unauthenticated)
 }
 
 fn credentials(visit: &Visit, form: &Form) -> Result<Credentials, Refusal> {

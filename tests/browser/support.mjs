@@ -120,9 +120,12 @@ export async function violations(page) {
   );
 }
 
-/** By how many pixels the page is wider than its window. */
+/** By how many pixels the page is wider than its window, or a card wider than its sheet. */
 export function overflow(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return page.evaluate(() => {
+    const cards = innerWidth <= 720 ? [...document.querySelectorAll(".sheet:has(.cards)")] : [];
+    return Math.max(...[document.documentElement, ...cards].map((one) => one.scrollWidth - one.clientWidth));
+  });
 }
 
 export async function shot(page, name) {

@@ -113,6 +113,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("desk.unacknowledged", "未签收", "Not acknowledged"),
     ("desk.look_backs", "到期复查", "Look-backs due"),
     ("desk.units", "各单位情况", "By unit"),
+    ("desk.units_more", "另有 {n} 个单位未列出", "{n} more {n:unit|units}"),
     ("figure.overdue", "逾期", "overdue"),
     ("figure.due_soon", "临期", "due soon"),
     ("figure.due_today", "今日到期", "due today"),

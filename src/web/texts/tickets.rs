@@ -11,6 +11,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("filter.q", "关键词", "Words"),
     ("filter.notice", "通报", "Notice"),
     ("filter.unit", "单位", "Unit"),
+    ("filter.unit_code", "单位代码", "Unit’s code"),
     ("filter.lead", "牵头单位", "Lead unit"),
     ("filter.co", "协办单位", "Co-unit"),
     ("filter.state", "状态", "State"),

@@ -83,6 +83,8 @@ fn words_typed_before_the_session_ended_are_sent_after_signing_in_again() {
     resume.says("已召开协调会，<b>明确</b>分工。");
     let client = app.anyone().with("Cookie", &cookie);
     resume.form("/tickets/2026Q1-F01-01/progress").send(&client).is(303);
+    let with_file = form.send_with_files(liaison.client(), &[("照片.pdf", round::PDF)]).is(401);
+    Page::of("/progress", &with_file).says("What you typed is still here");
     let events = app.by("liaison").get("/api/v1/tickets/2026Q1-F01-01/events").is(200).json();
     assert_eq!(events["items"][2]["payload"]["text"], "已召开协调会，<b>明确</b>分工。\n第二行");
 }
@@ -113,4 +115,17 @@ fn pages_are_in_no_cache_style_and_script_are_kept_for_good() {
         assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"), "{path}");
     }
     assert_eq!(app.anyone().get("/static/style.000000000000.css").status, 404);
+}
+
+#[test]
+fn a_wrong_address_or_method_is_a_page_for_people_and_a_problem_for_programs() {
+    let app = app();
+    let people = app.anyone().with("Accept", "text/html,*/*").with("Accept-Language", "en");
+    Page::of("/nowhere", &people.get("/nowhere").is(404)).says("There is no such page");
+    let wrong = people.get("/sign-out").is(405);
+    assert_eq!(wrong.header("allow"), Some("POST"));
+    Page::of("/sign-out", &wrong).says("opened like that");
+    assert_eq!(app.anyone().get("/nowhere").problem(), "404 request.route_unknown");
+    assert_eq!(app.anyone().delete("/tickets").problem(), "405 request.method_not_allowed");
+    assert_eq!(people.get("/api/v1/nowhere").problem(), "404 request.route_unknown");
 }
