@@ -6,6 +6,7 @@ pub mod findings;
 pub mod idempotency;
 pub mod imports;
 pub mod issue;
+pub mod messages;
 pub mod notices;
 pub mod record;
 pub mod requests;

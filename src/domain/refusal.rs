@@ -185,6 +185,9 @@ catalogue! {
     LastAdmin = "user.last_admin" Conflict: "至少须保留一名管理员", "One admin must remain";
         "{login} 是最后一名在用的管理员。请先指定另一名管理员。", "{login} is the last active admin. Make somebody else one first.";
 
+    MessageState = "message.state" Conflict: "邮件当前状态不允许此操作", "The mail's state does not allow this";
+        "当前状态：{state}。正在发送的请稍候再试；已发送或已取消的不能再改。", "It is {state}. Try again later if it is being sent; one that was sent or cancelled can't be changed.";
+
     FeedbackEmpty = "feedback.empty" Invalid: "书面反馈没有内容", "The letter answers nothing";
         "请至少答复一个任务或一条工作要求。", "Answer at least one ticket or one requirement.";
     FeedbackNoEvidence = "feedback.no_evidence" Invalid: "缺少附件或文号", "Neither a file nor a letter number";

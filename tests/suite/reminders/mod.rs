@@ -5,4 +5,5 @@ mod once;
 mod running;
 mod sequence;
 mod stops;
+mod storm;
 mod wire;

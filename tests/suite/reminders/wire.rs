@@ -2,7 +2,10 @@
 
 use crate::support::bureau::{Bureau, SHUANGQING, drop_leases, messages, read_mail};
 use crate::support::smtp::{At, Does, MailServer};
-use rectify::domain::reminder::MessageState;
+use rectify::actions::messages::{self as messages_of_the_office, Operation};
+use rectify::domain::actor::Actor;
+use rectify::domain::reminder::{Anchor, MessageState};
+use rectify::domain::ticket::Command;
 use rectify::domain::vocabulary::Role;
 use rectify::mail::{Delivered, Pauses};
 use rectify::store::outbox::{self, AttemptRow, MessageRow};
@@ -155,8 +158,7 @@ async fn a_fault_of_the_channel_kills_nobody() {
         At::Greeting | At::Rcpt | At::Dot => Does::Behave,
     });
     let mut bureau = bureau(&server);
-    for n in 0..20 {
-        let _ = n;
+    for _ in 0..20 {
         bureau.act(
             "chen",
             FIRST,
@@ -295,4 +297,41 @@ async fn a_thousand_mails_arrive_once_each_over_four_connections() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1_002);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_holds_releases_retries_and_cancels() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&refuses);
+    let server = MailServer::start(move |at, to, _| match at {
+        At::Rcpt if to.starts_with("li") && still.load(Ordering::Relaxed) => Does::Say("550 5.1.1 no such user"),
+        At::Greeting | At::Rcpt | At::Dot => Does::Behave,
+    });
+    let mut bureau = bureau(&server);
+    let (chen, li) = (bureau.actor("chen"), bureau.actor("li"));
+    let operate = |bureau: &Bureau, actor: &Actor, login: &'static str, operation: Operation, version: Option<i64>| {
+        let (actor, id) = (actor.clone(), to(bureau, login).id);
+        bureau.world.write_now(move |tx| messages_of_the_office::operate(tx, &actor, id, operation, version))
+    };
+    assert!(operate(&bureau, &li, "wang", Operation::Hold, None).is_err(), "the office's only");
+    assert!(operate(&bureau, &chen, "wang", Operation::Hold, Some(99)).is_err(), "stale");
+    assert!(operate(&bureau, &chen, "wang", Operation::Release, None).is_err(), "not held");
+    operate(&bureau, &chen, "wang", Operation::Hold, None).unwrap();
+    let done = bureau.courier.until_idle(Pauses::Kept).await.unwrap();
+    assert_eq!((done.sent, done.dead), (0, 1));
+    operate(&bureau, &chen, "wang", Operation::Release, None).unwrap();
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap().sent, 1);
+    assert!(operate(&bureau, &chen, "wang", Operation::Cancel, None).is_err(), "sent");
+    refuses.store(false, Ordering::Relaxed);
+    operate(&bureau, &chen, "li", Operation::Retry, None).unwrap();
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap().sent, 1);
+    assert_eq!(recipients(&server), ["li@example.cn", "wang@example.cn"]);
+    assert_eq!(bureau.ledger().get("sent"), Some(&2));
+    bureau.act("chen", FIRST, Command::Urge { note: None }, Some(Anchor::Urged));
+    operate(&bureau, &chen, "li", Operation::Cancel, None).unwrap();
+    assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap().sent, 1);
+    assert_eq!(
+        (to(&bureau, "li").state, to(&bureau, "li").reason.as_deref()),
+        (MessageState::Cancelled, Some("by_operator"))
+    );
 }

@@ -286,7 +286,18 @@ impl Bureau {
 
     /// What somebody of that login does to a ticket, and the mail that answers it.
     pub fn act(&self, login: &'static str, reference: &'static str, command: Command, anchor: Option<Anchor>) {
-        self.write(move |tx| {
+        self.try_act(login, reference, command, anchor).unwrap();
+    }
+
+    /// `act`, which may be refused.
+    pub fn try_act(
+        &self,
+        login: &'static str,
+        reference: &'static str,
+        command: Command,
+        anchor: Option<Anchor>,
+    ) -> rectify::transaction::Outcome<()> {
+        self.world.write_now(move |tx| {
             let user = users::find_by_login(tx.conn, login)?.unwrap();
             let actor = Actor {
                 user_id: Some(user.id),
@@ -312,7 +323,7 @@ impl Bureau {
                 Some(anchor) => tell(tx, anchor, &[News { ticket: &change.ticket, seq, former_unit }]),
                 None => Ok(()),
             }
-        });
+        })
     }
 
     /// Somebody of that login, as the doors know them.

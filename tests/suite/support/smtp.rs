@@ -17,6 +17,8 @@ pub enum At {
 pub enum Does {
     Behave,
     Say(&'static str),
+    /// Takes the connection away.
+    Drop,
     /// Says nothing until the other side is gone.
     Stall,
 }
@@ -81,6 +83,7 @@ fn talk(stream: TcpStream, script: &Script, kept: &Mutex<Kept>) -> std::io::Resu
         match at.map_or(Does::Behave, |at| script(at, to, taken)) {
             Does::Behave => out.write_all(usual.as_bytes()),
             Does::Say(words) => out.write_all(format!("{words}\r\n").as_bytes()),
+            Does::Drop => Err(std::io::ErrorKind::ConnectionAborted.into()),
             Does::Stall => {
                 while lines.get_mut().read(&mut [0; 1024])? > 0 {}
                 Err(std::io::ErrorKind::ConnectionAborted.into())
