@@ -24,7 +24,6 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("sandbox.set_to", "拨到", "Set it to"),
     ("sandbox.set", "拨动", "Set"),
     ("sandbox.next_day", "前进一天", "One day on"),
-    ("sandbox.refused", "时钟没有拨动", "The clock was not set"),
     ("time.beside", "（{ago}）", "({ago})"),
     ("time.now", "刚刚", "just now"),
     ("time.minutes_ago", "{n} 分钟前", "{n} {n:minute|minutes} ago"),
