@@ -239,27 +239,28 @@ pub enum Operation {
     Cancel,
 }
 
+impl Operation {
+    #[must_use]
+    pub fn is_allowed(self, state: MessageState) -> bool {
+        let is_waiting = state.is_waiting();
+        match self {
+            Self::Retry => state == MessageState::Dead || (is_waiting && state != MessageState::Queued),
+            Self::Hold => is_waiting,
+            Self::Release => state == MessageState::Held,
+            Self::Cancel => is_waiting || matches!(state, MessageState::Held | MessageState::Dead),
+        }
+    }
+}
+
 /// Does it, where the message's state and version `held` allow it; `false` elsewhere.
 pub fn operate(conn: &mut Conn, row: &MessageRow, operation: Operation, now: Instant) -> StoreResult<bool> {
-    let is_waiting = row.state.is_waiting();
-    let (allowed, state, next_at, reason) = match operation {
-        Operation::Retry => (
-            row.state == MessageState::Dead || (is_waiting && row.state != MessageState::Queued),
-            MessageState::Queued,
-            Some(now),
-            None,
-        ),
-        Operation::Hold => (is_waiting, MessageState::Held, None, None),
-        Operation::Release => (row.state == MessageState::Held, MessageState::Queued, Some(now), None),
-        Operation::Cancel => (
-            is_waiting || matches!(row.state, MessageState::Held | MessageState::Dead),
-            MessageState::Cancelled,
-            None,
-            Some(EndReason::ByOperator),
-        ),
+    let (state, next_at, reason) = match operation {
+        Operation::Retry | Operation::Release => (MessageState::Queued, Some(now), None),
+        Operation::Hold => (MessageState::Held, None, None),
+        Operation::Cancel => (MessageState::Cancelled, None, Some(EndReason::ByOperator)),
     };
     let held = messages::table.filter(messages::id.eq(row.id)).filter(messages::version.eq(row.version));
-    let done = allowed
+    let done = operation.is_allowed(row.state)
         && diesel::update(held)
             .set((
                 messages::state.eq(state),

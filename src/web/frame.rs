@@ -164,6 +164,10 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
     let key = match word {
         "letter" => "done.letter",
         "issued" => "done.issued",
+        "mail_retry" => "done.mail_retry",
+        "mail_hold" => "done.mail_hold",
+        "mail_release" => "done.mail_release",
+        "mail_cancel" => "done.mail_cancel",
         "clock" => "done.clock",
         "closed" => "done.notice_closed",
         act => return act.parse().ok().map(|act| done_act(act, lens)),

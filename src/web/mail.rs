@@ -1,18 +1,24 @@
 //! Mails that went out, or should: the list, and one as its reader got it, with every try to deliver it.
 
+use crate::actions::messages::{self as acts, Operation};
 use crate::domain::id::MessageId;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::reminder::{EndReason, MessageKind, MessageState, SkipReason};
+use crate::domain::vocabulary::Role;
+use crate::http::problem;
 use crate::queries::messages::{self, AttemptOut, MessageOut, MessageQuery};
+use crate::queries::people::Identity;
 use crate::queries::reminders::{RecipientOut, ReminderOut, ReminderStatus};
 use crate::transaction::Outcome;
+use crate::web::fields::{Attempt, Problems};
+use crate::web::form::Sent;
 use crate::web::lens::{Lens, Moment};
 use crate::web::mail_text::plain_text;
 use crate::web::picks::ask;
 use crate::web::view::{Choice, path_segment, sentence};
-use crate::web::visit::{Room, Visit};
+use crate::web::visit::{Room, Visit, see_other};
 use actix_web::HttpResponse;
-use actix_web::web::{self, ServiceConfig, get, resource};
+use actix_web::web::{self, ServiceConfig, get, post, resource};
 use serde::Serialize;
 
 const LIMIT: i64 = 50;
@@ -56,6 +62,10 @@ struct MailPage {
     line: MailLine,
     reason: Option<String>,
     text: Option<String>,
+    version: i64,
+    /// What the reader may do to it: address and name.
+    acts: Vec<(&'static str, &'static str)>,
+    problems: Option<Problems>,
     log: Vec<AttemptView>,
     reminders: Vec<ToldView>,
 }
@@ -90,7 +100,8 @@ pub struct ToldView {
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(resource("/mail").route(get().to(get_mails)))
-        .service(resource("/mail/{id}").route(get().to(get_mail)));
+        .service(resource("/mail/{id}").route(get().to(get_mail)))
+        .service(resource("/mail/{id}/{act}").route(get().to(get_act)).route(post().to(post_act)));
 }
 
 /// `GET /mail`
@@ -145,15 +156,52 @@ fn href(kept: &[(&str, &str)], cursor: Option<&str>) -> String {
 /// `GET /mail/{id}`
 pub async fn get_mail(visit: Visit, id: web::Path<String>) -> HttpResponse {
     let id = id.into_inner();
-    visit
-        .page("mail.html", move |room| {
-            let id: MessageId = id.parse().ok().ok_or_else(Refusal::missing)?;
-            one(room, id)
-        })
-        .await
+    visit.page("mail.html", move |room| one(room, known(&id)?, None)).await
 }
 
-fn one(room: &mut Room<'_, '_>, id: MessageId) -> Outcome<MailPage> {
+fn known(id: &str) -> Result<MessageId, Refusal> {
+    id.parse().map_err(|_not_an_id| Refusal::missing())
+}
+
+/// What a coordinator may do to a mail, as the last part of its address.
+const ACTS: [(&str, Operation); 4] = [
+    ("retry", Operation::Retry),
+    ("hold", Operation::Hold),
+    ("release", Operation::Release),
+    ("cancel", Operation::Cancel),
+];
+
+/// `GET /mail/{id}/{act}`: where a reload leads.
+pub async fn get_act(path: web::Path<(String, String)>) -> HttpResponse {
+    see_other(&format!("/mail/{}", path_segment(&path.0)))
+}
+
+/// `POST /mail/{id}/{act}`
+pub async fn post_act(visit: Visit, path: web::Path<(String, String)>, sent: Sent) -> HttpResponse {
+    let (id, word) = path.into_inner();
+    let form = match sent.0 {
+        Ok(form) => form,
+        Err(failure) => return visit.refused(&failure).await,
+    };
+    let Some((_, operation)) = ACTS.into_iter().find(|(name, _)| *name == word) else {
+        return visit.refused(&Refusal::missing().into()).await;
+    };
+    let (key, version) = (id.clone(), form.version());
+    let done = visit.change(&form, move |tx, who| acts::operate(tx, who, known(&key)?, operation, version));
+    let failure = match done.await {
+        Ok(()) => return see_other(&format!("/mail/{}?done=mail_{word}", path_segment(&id))),
+        Err(failure) => failure,
+    };
+    let refusal = problem::told(&failure, &visit.context);
+    if let Some(answer) = visit.beyond_the_form(&refusal, &form).await {
+        return answer;
+    }
+    let status = problem::status(refusal.code.kind());
+    let attempt = Attempt { form, refusal };
+    visit.page_with(status, "mail.html", move |room| one(room, known(&id)?, Some(&attempt))).await
+}
+
+fn one(room: &mut Room<'_, '_>, id: MessageId, attempt: Option<&Attempt>) -> Outcome<MailPage> {
     let mail = messages::get(room.read, room.who, id)?;
     let raw = messages::raw(room.read, room.who, id)?;
     let lens = &room.lens;
@@ -161,9 +209,26 @@ fn one(room: &mut Room<'_, '_>, id: MessageId) -> Outcome<MailPage> {
         line: line(&mail.message, lens),
         reason: mail.message.reason.as_deref().map(|word| reason(word, lens)),
         text: raw.as_deref().and_then(plain_text),
+        version: mail.message.version,
+        acts: allowed(room.who, mail.message.state, lens),
+        problems: attempt.map(|attempt| attempt.problems(&[], lens)),
         log: mail.log.iter().map(|attempt| attempt_view(attempt, lens)).collect(),
         reminders: mail.reminders.iter().map(|reminder| told(reminder, lens)).collect(),
     })
+}
+
+fn allowed(who: &Identity, state: MessageState, lens: &Lens) -> Vec<(&'static str, &'static str)> {
+    let acts = ACTS.into_iter().filter(|(_, operation)| who.has(Role::Coordinator) && operation.is_allowed(state));
+    acts.map(|(word, operation)| {
+        let name = match operation {
+            Operation::Retry => lens.t("mail.retry_now"),
+            Operation::Hold => lens.t("mail.hold"),
+            Operation::Release => lens.t("mail.release"),
+            Operation::Cancel => lens.t("mail.cancel"),
+        };
+        (word, name)
+    })
+    .collect()
 }
 
 fn line(mail: &MessageOut, lens: &Lens) -> MailLine {
