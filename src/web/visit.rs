@@ -242,8 +242,9 @@ impl FromRequest for Visit {
 /// Did another site send it? Browsers say so; what says nothing is no browser of today.
 fn is_foreign(headers: &HeaderMap, base_url: &str) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return !matches!(site, "same-origin" | "none");
+    let mut sites = headers.get_all("sec-fetch-site").peekable();
+    if sites.peek().is_some() {
+        return sites.any(|site| site != "same-origin" && site != "none");
     }
     let Some(origin) = text(ORIGIN.as_str()) else { return false };
     // A proxy may have changed the host.

@@ -1,0 +1,131 @@
+//! The desk and a unit's work: figures that equal the lists behind them, and what is to be done next.
+
+use super::reader::{Reader, app, reader};
+use crate::support::round;
+use chrono::TimeDelta;
+use serde_json::json;
+
+/// Every figure of a page, with its address.
+fn figures(reader: &Reader, path: &str) -> Vec<(i64, String)> {
+    let page = reader.read(path);
+    let html = page.html.replace("&#x2f;", "/").replace("&amp;", "&");
+    let figures = html.split("<ul class=\"figures").nth(1).unwrap().split("</ul>").next().unwrap().to_owned();
+    figures
+        .split("<a href=\"")
+        .skip(1)
+        .map(|rest| {
+            let (href, rest) = rest.split_once('"').unwrap();
+            let count = rest.split("class=\"count\">").nth(1).unwrap().split('<').next().unwrap();
+            (count.parse().unwrap(), href.to_owned())
+        })
+        .collect()
+}
+
+/// The number that a list says it holds, which is also the number of its lines.
+fn total(reader: &Reader, path: &str) -> i64 {
+    let page = reader.read(path);
+    let told = page.words();
+    let total = told.split(" item").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    let lines = i64::try_from(page.lines()).unwrap();
+    assert_eq!(lines, total, "{path}");
+    total
+}
+
+#[test]
+fn every_figure_equals_the_list_it_leads_to() {
+    let app = app();
+    round::acknowledged(&app);
+    app.by("leader")
+        .post(
+            "/api/v1/tickets/2026Q1-F01-01/extensions",
+            json!({"to": "2026-03-20", "reason": "平台改版", "progress": "一半"}),
+        )
+        .is(201);
+    app.pass(TimeDelta::days(5));
+    for login in ["coordinator", "viewer", "liaison", "leader"] {
+        let reader = reader(&app, login);
+        let figures = figures(&reader, "/");
+        assert!(figures.len() >= 4, "{login}");
+        for (count, href) in figures {
+            assert_eq!(total(&reader, &href), count, "{login} {href}");
+        }
+    }
+    let coordinator = reader(&app, "coordinator");
+    let desk = figures(&coordinator, "/");
+    assert!(desk.contains(&(1, "/tickets?overdue=true".to_owned())), "{desk:?}");
+    assert!(desk.contains(&(1, "/tickets?pending=extension".to_owned())), "{desk:?}");
+    for (count, href) in figures(&coordinator, "/notices/2026Q1") {
+        assert_eq!(total(&coordinator, &href), count, "{href}");
+    }
+}
+
+#[test]
+fn a_unit_has_its_work_by_urgency_with_the_next_thing_to_do() {
+    let app = app();
+    round::issue(&app);
+    let liaison = reader(&app, "liaison");
+    let work = liaison.read("/");
+    work.says("My work");
+    work.says("Requirements to answer 2026年第一季度检查通报 1 still to answer");
+    let here = work.form("/tickets/2026Q1-F01-01/acknowledge").fill("handler", "张三");
+    let work = liaison.send(&here).is(200);
+    work.says("Acknowledged.");
+    assert!(work.path.starts_with("/?done="), "{}", work.path);
+    let form = work.form("/tickets/2026Q1-F01-01/progress").fill("text", "已整改一半").fill("percent", "50");
+    liaison.send(&form).is(200).says("Progress logged.");
+    let ticket = app.by("liaison").get("/api/v1/tickets/2026Q1-F01-01").is(200).json();
+    assert_eq!((ticket["percent"].as_i64(), ticket["handler"].as_str()), (Some(50), Some("张三")));
+}
+
+#[test]
+fn the_rail_has_only_the_places_of_the_role() {
+    let app = app();
+    let places = |login: &str| {
+        let page = reader(&app, login).read("/account");
+        ["/tickets", "/notices", "/feedback", "/mail"].map(|place| page.links().iter().any(|link| link == place))
+    };
+    assert_eq!(places("coordinator"), [true, true, true, true]);
+    assert_eq!(places("viewer"), [true, true, true, true]);
+    assert_eq!(places("liaison"), [true, true, true, false]);
+}
+
+#[test]
+fn an_empty_installation_says_what_will_appear() {
+    let app = app();
+    let coordinator = reader(&app, "coordinator");
+    coordinator.read("/").says("Nothing is overdue.");
+    coordinator.read("/tickets").says("Issuing a notice makes one for each finding");
+    coordinator.read("/tickets?overdue=true").says("No ticket fits.");
+    coordinator.read("/notices").says("No notices yet.");
+    coordinator.read("/feedback").says("No letters yet.");
+    coordinator.read("/mail").says("No mail yet.");
+    reader(&app, "liaison").read("/").says("Nothing waits for your unit.");
+}
+
+#[test]
+fn a_list_is_narrowed_sorted_and_turned_over_with_its_filter_kept() {
+    let app = app();
+    round::draft(&app);
+    let coordinator = app.by("coordinator");
+    for number in 10..70 {
+        let finding = json!({"code": format!("F{number}"), "title": format!("问题{number}"), "text": "正文",
+                             "unit_ids": ["430502"]});
+        coordinator.post("/api/v1/notices/2026Q1/findings", finding).is(201);
+    }
+    coordinator.post("/api/v1/notices/2026Q1/issue", json!({})).is(200);
+    let reader = reader(&app, "coordinator");
+    let first = reader.read("/tickets?unit=430502&sort=reference&state=issued");
+    first.says("61 items");
+    assert_eq!(first.lines(), 50);
+    assert!(first.html.len() < 60_000, "{} bytes", first.html.len());
+    let next = first.links().into_iter().find(|link| link.contains("cursor=")).unwrap();
+    assert!(next.contains("unit=430502") && next.contains("sort=reference") && next.contains("state=issued"));
+    let second = reader.read(&next);
+    assert_eq!(second.lines(), 11);
+    second.says("First page");
+    for wrong in ["/tickets?state=wrong", "/tickets?due_from=1.3.", "/tickets?unit=nobody", "/tickets?sort=wrong"] {
+        assert_eq!(reader.ask(wrong).status, 422, "{wrong}");
+    }
+    // A blank field of the filter's form narrows nothing.
+    reader.read("/tickets?q=&notice=&unit=&due_from=").says("63 items");
+}

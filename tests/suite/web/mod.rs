@@ -1,0 +1,10 @@
+//! The pages as somebody reads and fills them in, without scripts. What they look like is for `tests/browser`.
+
+mod acts;
+mod desk;
+mod isolation;
+mod languages;
+mod letters;
+mod notices;
+mod reader;
+mod sign_in;
