@@ -119,8 +119,7 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
     let found = overview::overview(room.read, room.who)?;
     let lens = room.lens;
     let counts = &found.counts;
-    let mut overdue = TicketQuery::default();
-    overdue.overdue = Some(true);
+    let overdue = TicketQuery { overdue: Some(true), ..TicketQuery::default() };
     let overdue =
         queue(room, (lens.t("desk.overdue"), lens.t("desk.overdue.empty")), &overdue, &counts.overdue, OVERDUE)?;
     let units = found.units.iter().filter(|unit| unit.open > 0);
@@ -209,11 +208,9 @@ fn work(room: &mut Room<'_, '_>) -> Outcome<WorkPage> {
     let found = overview::overview(room.read, room.who)?;
     let lens = room.lens;
     let counts = &found.counts;
-    let mut own = TicketQuery::default();
-    own.ball = vec![Ball::Unit];
+    let own = TicketQuery { ball: vec![Ball::Unit], ..TicketQuery::default() };
     let slice = tickets::list(room.read, room.who, &own, &ask(WORK, None, "web work"))?;
-    let mut away = TicketQuery::default();
-    away.ball = vec![Ball::Coordinator, Ball::Verifier];
+    let away = TicketQuery { ball: vec![Ball::Coordinator, Ball::Verifier], ..TicketQuery::default() };
     let waiting = tickets::list(room.read, room.who, &away, &ask(QUEUE, None, "web waiting"))?;
     Ok(WorkPage {
         figures: vec![

@@ -90,11 +90,12 @@ mod tests {
 
     /// The keys that stand in quotes after `mark` in a file, where `mark` is a whole name.
     fn named(text: &str, mark: &str) -> Vec<String> {
-        let calls = text.match_indices(mark).filter(|(at, _)| {
-            let before = text[..*at].chars().next_back();
+        let pieces: Vec<&str> = text.split(mark).collect();
+        let calls = pieces.windows(2).filter(|pair| {
+            let before = pair[0].chars().next_back();
             before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_')
         });
-        calls.filter_map(|(at, _)| text[at + mark.len()..].split_once('"').map(|(key, _)| key.to_owned())).collect()
+        calls.filter_map(|pair| pair[1].split_once('"').map(|(key, _)| key.to_owned())).collect()
     }
 
     fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
