@@ -1,0 +1,110 @@
+// Every page, in both languages, light and dark, wide and narrow: nothing that axe-core objects to, nothing wider than
+// its window, nothing that the content policy stops.
+
+import { after, before, test } from "node:test";
+import assert from "node:assert/strict";
+import { browser, overflow, reader, sandbox, shot, violations } from "./support.mjs";
+
+let place;
+let chrome;
+let letter;
+let mail;
+
+before(async () => {
+  place = await sandbox();
+  chrome = await browser();
+  const bearer = { headers: { authorization: `Bearer ${place.account("coordinator").token}` } };
+  const first = async (path) => (await (await fetch(`${place.url}${path}`, bearer)).json()).items[0].id;
+  letter = await first("/api/v1/feedback?limit=1");
+  mail = await first("/api/v1/messages?limit=1");
+});
+
+after(async () => {
+  await chrome?.close();
+  await place?.stop();
+});
+
+/** Name and address of the pages of each role. */
+function pages(login) {
+  const every = [
+    ["account", "/account"],
+    ["missing", "/nowhere"],
+  ];
+  const of = {
+    nobody: [["sign-in", "/sign-in"]],
+    coordinator: [
+      ["desk", "/"],
+      ["tickets", "/tickets"],
+      ["tickets-filtered", "/tickets?overdue=true&state=in_progress&state=returned&sort=-due_on"],
+      ["tickets-none", "/tickets?q=nothing-like-this"],
+      ["ticket-overdue", "/tickets/2021Q1-F03-09"],
+      ["ticket-review", "/tickets/2021Q2-F03-02"],
+      ["act-return", "/tickets/2021Q2-F03-02?act=return"],
+      ["act-objection", "/tickets/2021Q2-F03-13?act=decide_objection"],
+      ["act-look-back", "/tickets/2021Q1-F03-11?act=look_back_fail"],
+      ["notices", "/notices"],
+      ["notice", "/notices/2021Q2"],
+      ["letters", "/feedback"],
+      ["letter", `/feedback/${letter}`],
+      ["letter-register", "/feedback/new?ticket=2021Q1-F03-09"],
+      ["mails", "/mail"],
+      ["mail", `/mail/${mail}`],
+    ],
+    "430502-liaison": [
+      ["work", "/"],
+      ["unit-tickets", "/tickets"],
+      ["unit-ticket", "/tickets/2021Q2-F01-01"],
+      ["act-progress", "/tickets/2021Q2-F01-01?act=progress"],
+      ["letter-new", "/feedback/new?ticket=2021Q2-F01-01"],
+      ["unit-notice", "/notices/2021Q2"],
+      ["forbidden", "/mail"],
+    ],
+    approver: [
+      ["act-extension", "/tickets/2021Q2-F01-01?act=decide_extension"],
+      ["act-carry", "/tickets/2021Q2-F01-01?act=carry"],
+      ["act-cancel", "/tickets/2021Q2-F01-01?act=cancel"],
+    ],
+    admin: [["desk-admin", "/"]],
+  };
+  return login === "coordinator" || login === "430502-liaison" ? [...of[login], ...every] : of[login];
+}
+
+for (const [lang, scheme, width] of [
+  ["zh-CN", "light", 1280],
+  ["en", "dark", 1280],
+  ["zh-CN", "dark", 360],
+  ["en", "light", 360],
+]) {
+  test(`every page is in order: ${lang}, ${scheme}, ${width} px`, async () => {
+    const wrong = [];
+    for (const login of ["nobody", "coordinator", "430502-liaison", "approver", "admin"]) {
+      const who = { login: login === "nobody" ? undefined : login, lang, width, scheme };
+      const { page, context, faults } = await reader(chrome, place, who);
+      for (const [name, path] of pages(login)) {
+        const joint = path.includes("?") ? "&" : "?";
+        await page.goto(`${path}${joint}lang=${lang}`);
+        await page.evaluate(() => document.querySelectorAll("main details").forEach((one) => (one.open = true)));
+        wrong.push(...(await violations(page)).map((fault) => `${path}: ${fault}`));
+        const wider = await overflow(page);
+        if (wider > 0) wrong.push(`${path}: ${wider} px wider than its window`);
+        await shot(page, `${name}-${lang}-${scheme}-${width}`);
+      }
+      wrong.push(...faults.map((fault) => `${login}: ${fault}`));
+      await context.close();
+    }
+    assert.deepEqual(wrong, []);
+  });
+}
+
+test("a refused form leads from its summary to its fields", async () => {
+  const { page, context, faults } = await reader(chrome, place, { login: "approver" });
+  await page.goto("/tickets/2021Q2-F01-01?act=carry");
+  await page.click("#act button.primary");
+  assert.deepEqual(await violations(page), []);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "problems");
+  await shot(page, "refused");
+  await page.click(".problems a");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "f-reason");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
