@@ -226,11 +226,10 @@ impl World {
     /// The kept calendar and rules, or new ones where this or another process has changed them.
     fn reference(&self, conn: &mut Conn) -> Outcome<Arc<Reference>> {
         let version = reference::version(conn)?;
-        let kept = self
-            .reference
-            .read()
-            .map(|kept| Arc::clone(&kept))
-            .unwrap_or_else(|broken| Arc::clone(&broken.into_inner()));
+        let kept = match self.reference.read() {
+            Ok(kept) => Arc::clone(&kept),
+            Err(broken) => Arc::clone(&broken.into_inner()),
+        };
         if kept.version == version {
             return Ok(kept);
         }

@@ -43,6 +43,9 @@ pub fn insert_all(conn: &mut Conn, rows: &[AttachmentRow]) -> StoreResult<()> {
 }
 
 pub fn link(conn: &mut Conn, ids: &[AttachmentId], owner: Owner) -> StoreResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let (kind, subject) = owner.parts();
     let held: Vec<AttachmentId> = attachment_links::table
         .filter(attachment_links::subject_id.eq(UnitId(subject)))
@@ -65,6 +68,9 @@ pub fn link(conn: &mut Conn, ids: &[AttachmentId], owner: Owner) -> StoreResult<
 }
 
 pub fn by_ids(conn: &mut Conn, ids: &[AttachmentId]) -> StoreResult<Vec<AttachmentRow>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     Ok(attachments::table
         .filter(attachments::id.eq_any(ids.to_vec()))
         .order(attachments::id.asc())

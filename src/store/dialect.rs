@@ -73,6 +73,18 @@ pub fn lease_clock(conn: &mut Conn, machine_now: Instant) -> QueryResult<Instant
     }
 }
 
+/// Narrows a boxed query to rows whose column is one of some values: `one_of!(query, units::id, ids)`. SQLite parses a
+/// statement with an IN list anew each time, and one with a single value once.
+#[macro_export]
+macro_rules! one_of {
+    ($query:expr, $column:expr, $values:expr) => {
+        match $values {
+            [only] => $query.filter($column.eq(*only)),
+            values => $query.filter($column.eq_any(values.to_vec())),
+        }
+    };
+}
+
 /// Rows of one INSERT: PostgreSQL takes 65,535 binds, so this leaves room for 65 columns.
 pub const ROWS_PER_INSERT: usize = 1000;
 

@@ -6,7 +6,7 @@ use crate::domain::reminder::{ReminderState, Subject, Told};
 use crate::domain::vocabulary::{NoticeState, State};
 use crate::store::recipients::Addressed;
 use crate::store::schema::{reminders, settings};
-use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, reference};
+use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, one_of, reference};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
@@ -168,10 +168,8 @@ pub fn of_message(conn: &mut Conn, message: MessageId, limit: i64) -> StoreResul
 pub fn by_ids(conn: &mut Conn, ids: &[ReminderId]) -> StoreResult<Vec<ReminderRow>> {
     let mut rows = Vec::new();
     for chunk in ids.chunks(IDS) {
-        let found: Vec<ReminderRow> = reminders::table
-            .filter(reminders::id.eq_any(chunk.to_vec()))
-            .select(ReminderRow::as_select())
-            .load(conn)?;
+        let query = reminders::table.select(ReminderRow::as_select()).into_boxed();
+        let found: Vec<ReminderRow> = one_of!(query, reminders::id, chunk).load(conn)?;
         rows.extend(found);
     }
     Ok(rows)

@@ -6,7 +6,7 @@ use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Se
 use crate::store::schema::{
     coverage, finding_assets, finding_units, findings, notices, requirement_answers, requirement_units, requirements,
 };
-use crate::store::{Conn, MultiBackend, StoreResult, locked, native};
+use crate::store::{Conn, MultiBackend, StoreResult, locked, native, one_of};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
@@ -305,8 +305,7 @@ pub fn finding_units_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(
 }
 
 pub fn finding_assets_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(FindingId, AssetId)>> {
-    Ok(finding_assets::table
-        .filter(finding_assets::finding_id.eq_any(ids.to_vec()))
+    Ok(one_of!(finding_assets::table.into_boxed(), finding_assets::finding_id, ids)
         .order((finding_assets::finding_id.asc(), finding_assets::asset_id.asc()))
         .select((finding_assets::finding_id, finding_assets::asset_id))
         .load(conn)?)

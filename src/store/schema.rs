@@ -1,5 +1,5 @@
 //! The tables as diesel sees them, one description for both databases. Written by hand: the types are ours.
-#![expect(clippy::wildcard_imports, reason = "diesel's table! is written so")]
+#![cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "diesel's table! is written so"))]
 
 diesel::table! {
     use diesel::sql_types::*;

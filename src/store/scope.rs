@@ -27,8 +27,17 @@ pub fn visible_only(
 pub fn visible(scope: &Scope) -> Option<Condition> {
     match scope {
         Scope::All => None,
-        Scope::Units(units) => Some(Box::new(tickets::id.eq_any(party_of(units.clone(), Part::ALL.to_vec())))),
+        Scope::Units(units) => Some(match units.as_slice() {
+            [only] => Box::new(tickets::id.eq_any(parties_of(*only))),
+            _ => Box::new(tickets::id.eq_any(party_of(units.clone(), Part::ALL.to_vec()))),
+        }),
     }
+}
+
+/// Ids of the tickets that this unit leads or helps with.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn parties_of(unit: UnitId) -> _ {
+    ticket_parties::table.filter(ticket_parties::unit_id.eq(unit)).select(ticket_parties::ticket_id)
 }
 
 /// Ids of the tickets in which these units have one of these parts.

@@ -7,7 +7,7 @@ use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
 use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
 use crate::store::scope::{Condition, party_of, visible, visible_only};
-use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, page};
+use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, one_of, page};
 use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -289,9 +289,8 @@ fn one(key: &str, scope: &Scope) -> tickets::BoxedQuery<'static, MultiBackend> {
 
 /// Co-units of tickets, in the order of ids.
 pub fn co_units_of(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<(TicketId, UnitId)>> {
-    Ok(ticket_parties::table
-        .filter(ticket_parties::ticket_id.eq_any(ids.to_vec()))
-        .filter(ticket_parties::part.eq(Part::Co))
+    let parties = ticket_parties::table.filter(ticket_parties::part.eq(Part::Co)).into_boxed();
+    Ok(one_of!(parties, ticket_parties::ticket_id, ids)
         .order((ticket_parties::ticket_id.asc(), ticket_parties::unit_id.asc()))
         .select((ticket_parties::ticket_id, ticket_parties::unit_id))
         .load(conn)?)
@@ -649,11 +648,12 @@ pub struct Named {
 }
 
 pub fn named(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<Named>> {
-    Ok(tickets::table
+    let joined = tickets::table
         .inner_join(notices::table.on(notices::id.eq(tickets::notice_id)))
         .inner_join(findings::table.on(findings::id.eq(tickets::finding_id)))
         .inner_join(units::table.on(units::id.eq(tickets::unit_id)))
-        .filter(tickets::id.eq_any(ids.to_vec()))
+        .into_boxed();
+    Ok(one_of!(joined, tickets::id, ids)
         .select((
             tickets::id,
             notices::code,

@@ -263,7 +263,11 @@ fn lists_are_filtered_sorted_paged_and_counted() {
             i64::try_from(list["items"].as_array().unwrap().len()).unwrap(),
             "{query}"
         );
-        texts(&list, "reference").into_iter().map(|reference| reference[7..10].to_owned()).collect::<Vec<_>>().join(" ")
+        texts(&list, "reference")
+            .into_iter()
+            .map(|reference| reference.split('-').nth(1).unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     for (query, expected) in [
         ("", "F03 F01 F02"),

@@ -20,7 +20,7 @@ const PEOPLE: [&str; 5] = ["li", "wang", "chen", "deng", "mayor"];
 const STEPS: usize = 40;
 const SEEDS: u64 = 5;
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// Steele, Lea, Flood 2014.
 struct Dice(u64);
 
 impl Dice {
@@ -32,7 +32,7 @@ impl Dice {
     }
 
     fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+        all[usize::try_from(self.below(u64::try_from(all.len()).unwrap())).unwrap()]
     }
 }
 
