@@ -2,7 +2,7 @@
 
 use crate::actions::issue;
 use crate::actions::notices as acts;
-use crate::domain::id::UnitId;
+use crate::domain::id::{FindingId, UnitId};
 use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Role, Severity};
 use crate::http::problem;
@@ -130,13 +130,14 @@ struct IssuePage {
     line: NoticeLine,
     version: i64,
     tickets: Vec<PlannedLine>,
-    units: String,
+    units: usize,
 }
 
 /// A ticket that issuing would make.
 #[derive(Debug, Serialize)]
 struct PlannedLine {
     reference: String,
+    title: String,
     unit: String,
     due: Day,
 }
@@ -236,9 +237,14 @@ async fn refused(visit: Visit, code: String, form: crate::web::form::Form, failu
 
 fn preview(room: &mut Room<'_, '_>, code: &str, planned: &[Ticket]) -> Outcome<IssuePage> {
     let notice = notices::get(room.read, room.who, code)?;
+    let findings = notices::findings(room.read, room.who, code)?;
     let names = picks::unit_names(room)?;
     let lens = room.lens;
     let name = |unit: UnitId| names.get(&unit).cloned().unwrap_or_default();
+    let title = |id: FindingId| {
+        let finding = findings.iter().find(|finding| finding.id == id);
+        finding.map(|finding| finding.title.clone()).unwrap_or_default()
+    };
     let mut units: Vec<UnitId> = planned.iter().map(|ticket| ticket.unit_id).collect();
     units.sort();
     units.dedup();
@@ -249,11 +255,12 @@ fn preview(room: &mut Room<'_, '_>, code: &str, planned: &[Ticket]) -> Outcome<I
             .iter()
             .map(|ticket| PlannedLine {
                 reference: ticket.reference.clone(),
+                title: title(ticket.finding_id),
                 unit: name(ticket.unit_id),
                 due: lens.day(ticket.due.on),
             })
             .collect(),
-        units: lens.tn("issue.units", i64::try_from(units.len()).unwrap_or_default()),
+        units: units.len(),
     })
 }
 

@@ -108,3 +108,51 @@ test("a refused form leads from its summary to its fields", async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+test("what is seen rarely is in order too: a preview, a stale form, a session that ended", async () => {
+  const send = async (path, body) => {
+    const headers = {
+      authorization: `Bearer ${place.account("coordinator").token}`,
+      "content-type": "application/json",
+    };
+    const answer = await fetch(`${place.url}/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    assert.ok(answer.ok, await answer.text());
+  };
+  await send("/notices", { code: "2026Q4", title: "2026年第四季度检查通报", deadline: { on: "2099-01-05" } });
+  await send("/notices/2026Q4/findings", {
+    code: "F01",
+    title: "链接失效",
+    text: "网站首页多处链接失效。",
+    unit_ids: ["430502", "430503"],
+  });
+  for (const [lang, width, scheme] of [["zh-CN", 1280, "light"], ["en", 360, "dark"]]) {
+    const { page, context, faults } = await reader(chrome, place, { login: "coordinator", lang, width, scheme });
+    const look = async (name) => {
+      assert.deepEqual(await violations(page), [], name);
+      assert.equal(await overflow(page), 0, name);
+      await shot(page, `${name}-${lang}-${scheme}-${width}`);
+    };
+    await page.goto("/notices/2026Q4");
+    await look("rare-draft");
+    await page.click('form[action$="/issue"] button');
+    await look("rare-preview");
+
+    await page.goto("/tickets/2021Q2-F03-04?act=urge");
+    await send("/tickets/2021Q2-F03-04/comment", { text: "已电话联系。" });
+    await page.fill('textarea[name="note"]', "请加快办理。");
+    await page.click("#act button.primary");
+    await look("rare-stale");
+
+    await context.clearCookies({ name: /session/ });
+    await page.click("#act button.primary");
+    await look("rare-ended");
+    await page.fill("#login", "coordinator");
+    await page.fill("#password", place.account("coordinator").password);
+    await page.click("main form button");
+    await look("rare-resume");
+    await page.click("main form button");
+    await page.waitForURL("**/tickets/2021Q2-F03-04?done=urge");
+    assert.deepEqual(faults, []);
+    await context.close();
+  }
+});

@@ -59,11 +59,10 @@ pub(super) const TEXTS: &[super::Text] = &[
         "See first which tickets it would make; nothing is issued yet.",
     ),
     ("issue.title", "交办预览", "What issuing would make"),
-    ("issue.total", "将生成 {n} 件任务，", "{n} {n:ticket|tickets} for"),
     (
-        "issue.units",
-        "涉及 {n} 个单位，并通知其联络员和负责人。",
-        "{n} {n:unit|units}, whose liaisons and leaders are told.",
+        "issue.total",
+        "将生成 {n} 件任务，涉及 {units} 个单位，并通知其联络员和负责人。",
+        "{n} {n:ticket|tickets} for {units} {units:unit|units}, whose liaisons and leaders are told.",
     ),
     ("issue.go", "确认交办 {n} 件", "Issue {n} {n:ticket|tickets}"),
 ];
