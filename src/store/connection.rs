@@ -7,6 +7,7 @@ use std::fmt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A connection to whichever database the installation uses; the same diesel queries run on both.
 #[derive(diesel::MultiConnection)]
@@ -113,6 +114,10 @@ pub(super) enum Access {
 const SQLITE_SESSION: &str = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
     PRAGMA foreign_keys=ON; PRAGMA cache_size=-32768; PRAGMA journal_size_limit=67108864;";
 
+/// Together five seconds, as long as everybody else waits.
+const WAL_TRIES: u32 = 250;
+const WAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// A commit that isn't on disk is no commit, so a server-wide `off` is overruled, while a stricter value is kept.
 const POSTGRES_SESSION: &str = "SET application_name='rectify'; SET lock_timeout='10s'; \
     SET idle_in_transaction_session_timeout='60s'; \
@@ -127,7 +132,7 @@ pub(super) fn open(address: &Address, access: Access) -> StoreResult<Conn> {
     match address {
         Address::Sqlite(path) => {
             let mut conn = open_sqlite(path)?;
-            conn.batch_execute(SQLITE_SESSION)?;
+            begin_session(&mut conn)?;
             if access == Access::ReadOnly {
                 conn.batch_execute("PRAGMA query_only=ON")?;
             }
@@ -139,6 +144,17 @@ pub(super) fn open(address: &Address, access: Access) -> StoreResult<Conn> {
             Ok(Conn::Pg(conn))
         }
     }
+}
+
+/// The first one to turn a new file to WAL needs it alone, and SQLite's busy timeout doesn't hold for the others.
+fn begin_session(conn: &mut SqliteConnection) -> StoreResult<()> {
+    for _ in 1..WAL_TRIES {
+        match conn.batch_execute(SQLITE_SESSION).map_err(StoreError::from) {
+            Err(StoreError::Busy) => std::thread::sleep(WAL_PAUSE),
+            done => return done,
+        }
+    }
+    Ok(conn.batch_execute(SQLITE_SESSION)?)
 }
 
 fn open_sqlite(path: &Path) -> StoreResult<SqliteConnection> {
