@@ -11,8 +11,8 @@ use crate::domain::id::{FindingId, NoticeId, RequirementId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, AnchorAt, Facts, Subject};
-use crate::domain::ticket::{Due, Ticket};
-use crate::domain::vocabulary::{NoticeState, Part, Role, State, UnitKind};
+use crate::domain::ticket::{Due, NewTicket, Ticket};
+use crate::domain::vocabulary::{NoticeState, Part, Role, UnitKind};
 use crate::store::notices::{FindingRow, NoticeRow};
 use crate::store::tickets::TicketRow;
 use crate::store::units::UnitRow;
@@ -280,41 +280,17 @@ impl Draft {
         reference: String,
         due: Due,
     ) -> Ticket {
-        Ticket {
+        let new = NewTicket {
             id: tx.id(),
             reference,
             notice_id: self.notice.id,
             finding_id: finding.id,
             unit_id,
             co_unit_ids,
-            handler: None,
             severity: finding.severity,
-            state: State::Issued,
-            pending: None,
             look_back: self.notice.look_back,
             due,
-            extensions: 0,
-            percent: 0,
-            cycle: 1,
-            failed_again: 0,
-            assignment: 1,
-            urged: 0,
-            issued_at: tx.now,
-            assigned_at: tx.now,
-            acknowledged_at: None,
-            completed_on: None,
-            result: None,
-            submitted_at: None,
-            submitted_by: None,
-            on_time: None,
-            returned_at: None,
-            accepted_at: None,
-            accepted_by: None,
-            look_back_on: None,
-            verified_at: None,
-            closed_at: None,
-            last_progress_at: None,
-            version: 1,
-        }
+        };
+        Ticket::issued(new, tx.now)
     }
 }

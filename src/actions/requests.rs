@@ -141,7 +141,7 @@ struct Request {
 
 fn request(tx: &mut Tx<'_>, id: &str, act: &'static str) -> Outcome<Request> {
     let id: EventId = id.parse().map_err(|_not_an_id| Refusal::missing())?;
-    let event = events::get(tx.conn, id)?.filter(|event| event.act == act).ok_or_else(Refusal::missing)?;
+    let event = events::find_by_id(tx.conn, id)?.filter(|event| event.act == act).ok_or_else(Refusal::missing)?;
     let ticket = event.stream.strip_prefix("ticket:").and_then(|id| id.parse().ok());
     let payload = event.payload.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
     Ok(Request { ticket: ticket.ok_or_else(Refusal::missing)?, seq: event.seq, act, payload })

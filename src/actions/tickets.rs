@@ -100,7 +100,7 @@ fn corrected(tx: &mut Tx<'_>, ticket: TicketId, named: &str, check: &mut Check) 
     let stream = Stream::Ticket(ticket).to_string();
     let event = match (named.parse::<i64>(), named.parse::<EventId>()) {
         (Ok(seq), _) => events::find(tx.conn, &stream, seq)?,
-        (_, Ok(id)) => events::find_by_id(tx.conn, &stream, id)?,
+        (_, Ok(id)) => events::find_by_id(tx.conn, id)?.filter(|event| event.stream == stream),
         (Err(_), Err(_)) => None,
     };
     match event {

@@ -1,6 +1,7 @@
 //! The supervising office as the rules see it: its zone, calendar, window and thresholds.
 
-use crate::domain::calendar::{Calendar, local_date, start_of_day};
+use crate::domain::calendar::{Calendar, local_date};
+use crate::domain::deadline::late_at;
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{Planner, Rule, Window};
 use chrono::{NaiveDate, NaiveTime};
@@ -41,7 +42,7 @@ impl Office {
     /// The instant at which a ticket due on `on` is late.
     #[must_use]
     pub fn late_at(&self, on: NaiveDate) -> Instant {
-        start_of_day(self.zone, on.succ_opt().unwrap_or(on))
+        late_at(self.zone, on, None)
     }
 
     /// The date `n` working days after `from`; `from` itself where chrono's range ends.

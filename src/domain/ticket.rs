@@ -86,6 +86,20 @@ pub struct Due {
     pub provisional: bool,
 }
 
+/// What a ticket is born with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTicket {
+    pub id: TicketId,
+    pub reference: String,
+    pub notice_id: NoticeId,
+    pub finding_id: FindingId,
+    pub unit_id: UnitId,
+    pub co_unit_ids: Vec<UnitId>,
+    pub severity: Severity,
+    pub look_back: LookBackPolicy,
+    pub due: Due,
+}
+
 text_enum! {
     /// What can be done to a ticket.
     Act {
@@ -246,6 +260,48 @@ fn still_pending(ticket: &Ticket) -> Refusal {
 }
 
 impl Ticket {
+    /// A ticket as it is issued: nobody has done anything yet.
+    #[must_use]
+    pub fn issued(new: NewTicket, now: Instant) -> Self {
+        let NewTicket { id, reference, notice_id, finding_id, unit_id, co_unit_ids, severity, look_back, due } = new;
+        Self {
+            id,
+            reference,
+            notice_id,
+            finding_id,
+            unit_id,
+            co_unit_ids,
+            handler: None,
+            severity,
+            state: State::Issued,
+            pending: None,
+            look_back,
+            due,
+            extensions: 0,
+            percent: 0,
+            cycle: 1,
+            failed_again: 0,
+            assignment: 1,
+            urged: 0,
+            issued_at: now,
+            assigned_at: now,
+            acknowledged_at: None,
+            completed_on: None,
+            result: None,
+            submitted_at: None,
+            submitted_by: None,
+            on_time: None,
+            returned_at: None,
+            accepted_at: None,
+            accepted_by: None,
+            look_back_on: None,
+            verified_at: None,
+            closed_at: None,
+            last_progress_at: None,
+            version: 1,
+        }
+    }
+
     /// What this actor may do now.
     #[must_use]
     pub fn allowed(&self, actor: &Actor, now: Instant) -> Vec<Act> {

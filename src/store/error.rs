@@ -36,11 +36,6 @@ impl StoreError {
         }
     }
 
-    /// The row that was asked for is not there.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Diesel(Error::NotFound))
-    }
-
     /// The same news for another caller: neither diesel's errors nor panics can be cloned.
     pub(super) fn retold(&self) -> Self {
         match self {

@@ -86,15 +86,6 @@ pub fn find(conn: &mut Conn, stream: &str, seq: i64) -> StoreResult<Option<Event
         .optional()?)
 }
 
-pub fn find_by_id(conn: &mut Conn, stream: &str, id: EventId) -> StoreResult<Option<EventRow>> {
-    Ok(events::table
-        .filter(events::id.eq(id))
-        .filter(events::stream.eq(stream))
-        .select(EventRow::as_select())
-        .first(conn)
-        .optional()?)
-}
-
 /// The number of the last event of each of these streams.
 pub fn head_numbers(conn: &mut Conn, streams: &[String]) -> StoreResult<HashMap<String, i64>> {
     let rows: Vec<(String, Option<i64>)> = events::table
@@ -106,7 +97,7 @@ pub fn head_numbers(conn: &mut Conn, streams: &[String]) -> StoreResult<HashMap<
 }
 
 /// An event of any stream.
-pub fn get(conn: &mut Conn, id: EventId) -> StoreResult<Option<EventRow>> {
+pub fn find_by_id(conn: &mut Conn, id: EventId) -> StoreResult<Option<EventRow>> {
     Ok(events::table.filter(events::id.eq(id)).select(EventRow::as_select()).first(conn).optional()?)
 }
 

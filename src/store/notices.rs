@@ -291,10 +291,6 @@ pub fn findings_of(conn: &mut Conn, notice: NoticeId) -> StoreResult<Vec<Finding
         .load(conn)?)
 }
 
-pub fn findings_by_ids(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<FindingRow>> {
-    Ok(findings::table.filter(findings::id.eq_any(ids.to_vec())).select(FindingRow::as_select()).load(conn)?)
-}
-
 /// The units of findings as entered (groups not expanded), leads before co-units, in their order.
 pub fn finding_units_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(FindingId, UnitId, Part)>> {
     Ok(finding_units::table

@@ -48,42 +48,18 @@ fn office() -> Office {
 fn ticket() -> Ticket {
     let issued = at("08-16 09:00");
     let due_on = day("2021-08-27");
-    Ticket {
+    let new = NewTicket {
         id: TicketId(Uuid::from_u128(10)),
         reference: "2021Q2-F01-01".into(),
         notice_id: NoticeId(Uuid::from_u128(11)),
         finding_id: FindingId(Uuid::from_u128(12)),
         unit_id: LEAD,
         co_unit_ids: vec![CO],
-        handler: None,
         severity: Severity::General,
-        state: State::Issued,
-        pending: None,
         look_back: LookBackPolicy::All,
         due: Due::first(due_on, office().late_at(due_on), false, issued),
-        extensions: 0,
-        percent: 0,
-        cycle: 1,
-        failed_again: 0,
-        assignment: 1,
-        urged: 0,
-        issued_at: issued,
-        assigned_at: issued,
-        acknowledged_at: None,
-        completed_on: None,
-        result: None,
-        submitted_at: None,
-        submitted_by: None,
-        on_time: None,
-        returned_at: None,
-        accepted_at: None,
-        accepted_by: None,
-        look_back_on: None,
-        verified_at: None,
-        closed_at: None,
-        last_progress_at: None,
-        version: 1,
-    }
+    };
+    Ticket::issued(new, issued)
 }
 
 fn person(name: &str, unit: UnitId, roles: &[Role]) -> Actor {

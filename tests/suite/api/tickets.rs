@@ -327,7 +327,7 @@ fn a_foreign_units_ticket_is_not_there_whatever_is_asked() {
     let foreign = app.by("liaison2");
     let absent = "/api/v1/tickets/2026Q1-F09-01";
     let f03 = "/api/v1/tickets/2026Q1-F03-01";
-    for path in ["", "/events", "/deadline"] {
+    for path in ["", "/events", "/deadline", "/reminders"] {
         let (one, other) = (foreign.get(&format!("{f03}{path}")), foreign.get(&format!("{absent}{path}")));
         assert_eq!(one.problem(), "404 not_found", "{path}");
         assert_eq!((one.status, one.at("/code")), (other.status, other.at("/code")));
@@ -339,6 +339,13 @@ fn a_foreign_units_ticket_is_not_there_whatever_is_asked() {
         ("review", json!({"decision": "accept"})),
         ("cancel", json!({"reason": "x"})),
         ("urge", json!({})),
+        ("look-back", json!({"outcome": "pass", "method": "m", "note": "n"})),
+        ("due-date", json!({"to": "2026-04-01", "reason": "x"})),
+        ("carry", json!({"reason": "x", "milestones": [{"on": "2026-04-01", "text": "t"}]})),
+        ("reopen", json!({"reason": "x", "due_on": "2026-04-01"})),
+        ("reassign", json!({"reason": "x", "unit_id": "430503"})),
+        ("extensions", json!({"working_days": 5, "reason": "r", "progress": "p"})),
+        ("objections", json!({"reason": "r", "proposed_unit_id": "430503"})),
     ] {
         assert_eq!(foreign.post(&format!("{f03}/{act}"), body).problem(), "404 not_found", "{act}");
     }

@@ -245,7 +245,7 @@ fn daily_looks(conn: &mut Conn) -> Vec<Said> {
     hear("is a notice to be reminded of", &|conn| notices::is_reminder_due(conn, moment()).map(drop));
     hear("does a notice concern units", &|conn| notices::concerns(conn, id(1), &[id(1)]).map(drop));
     hear("heads of streams", &|conn| events::head_numbers(conn, &["ticket:1".into()]).map(drop));
-    hear("an event", &|conn| events::get(conn, id(1)).map(drop));
+    hear("an event", &|conn| events::find_by_id(conn, id(1)).map(drop));
     hear("last event of an act", &|conn| events::last_of_act(conn, "ticket:1", "ticket.objected").map(drop));
     hear("a session", &|conn| sessions::by_hash(conn, &[1]).map(drop));
     hear("old sessions", &|conn| sessions::sweep(conn, moment()).map(drop));

@@ -16,8 +16,8 @@ use rectify::domain::id::{FindingId, MessageId, NoticeId, TicketId, UnitId, User
 use rectify::domain::instant::Instant;
 use rectify::domain::office::Office;
 use rectify::domain::reminder::{Anchor, Delivery, Facts, REMINDERS_TOML, ReminderState, parse_rules};
-use rectify::domain::ticket::{Command, Due, Ticket, apply};
-use rectify::domain::vocabulary::{LookBackPolicy, NoticeState, Part, Role, Severity, State, UnitKind};
+use rectify::domain::ticket::{Command, Due, NewTicket, Ticket, apply};
+use rectify::domain::vocabulary::{LookBackPolicy, NoticeState, Part, Role, Severity, UnitKind};
 use rectify::mail::{Courier, Sender};
 use rectify::queries::people;
 use rectify::reminders::{Tally, settle, tick};
@@ -417,42 +417,18 @@ fn ticket(
     unit: UnitId,
     due_on: NaiveDate,
 ) -> Ticket {
-    Ticket {
+    let new = NewTicket {
         id: tx.id::<TicketId>(),
         reference,
         notice_id: notice,
         finding_id: finding,
         unit_id: unit,
         co_unit_ids: Vec::new(),
-        handler: None,
         severity: Severity::General,
-        state: State::Issued,
-        pending: None,
         look_back: LookBackPolicy::All,
         due: Due::first(due_on, tx.office.late_at(due_on), false, tx.now),
-        extensions: 0,
-        percent: 0,
-        cycle: 1,
-        failed_again: 0,
-        assignment: 1,
-        urged: 0,
-        issued_at: tx.now,
-        assigned_at: tx.now,
-        acknowledged_at: None,
-        completed_on: None,
-        result: None,
-        submitted_at: None,
-        submitted_by: None,
-        on_time: None,
-        returned_at: None,
-        accepted_at: None,
-        accepted_by: None,
-        look_back_on: None,
-        verified_at: None,
-        closed_at: None,
-        last_progress_at: None,
-        version: 1,
-    }
+    };
+    Ticket::issued(new, tx.now)
 }
 
 impl Bureau {
