@@ -51,7 +51,7 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
         }
         for person in people {
             let message = tx.id::<MessageId>();
-            messages.push(NewMessage::single(message, (MessageKind::AtOnce, &rule.code), &person.to, now, now));
+            messages.push(NewMessage::at_once(message, &rule.code, &person.to, now));
             rows.push(ReminderRow::queued(tx.id::<ReminderId>(), &cause, &person, Some(message), now));
         }
     }

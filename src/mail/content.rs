@@ -123,6 +123,8 @@ pub struct Digest {
     pub due_soon: Group,
     pub to_acknowledge: Group,
     pub others: Group,
+    /// The overview that is due on the same day: one mail tells both.
+    pub week: Option<Week>,
 }
 
 /// What somebody did that is told at once.
@@ -189,18 +191,12 @@ pub struct UndeliveredMail {
     pub link: String,
 }
 
-/// What a coordinator sees on the first working day of a week.
+/// What a coordinator sees besides on the first working day of a week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WeeklyOverview {
-    pub lang: Lang,
-    pub recipient_name: String,
-    pub office_name: String,
-    pub date: NaiveDate,
+pub struct Week {
     /// The week's first and last day.
     pub from: NaiveDate,
     pub to: NaiveDate,
-    pub base_url: String,
-    pub list_url: String,
     pub overdue: Group,
     pub due_this_week: Group,
     pub waiting_for_review: Group,

@@ -239,6 +239,16 @@ pub(super) fn totals<'a>(groups: impl IntoIterator<Item = (Heading, &'a Group)>)
     groups.into_iter().map(|(heading, group)| (heading, group.total)).collect()
 }
 
+/// What a digest's subject says of its counts, and of the week that it gives an overview of.
+pub(super) fn digest_in_subject(lang: Lang, week: Option<&str>, counts: &str) -> String {
+    let Some(week) = week else { return counts.to_owned() };
+    let counts = if counts.is_empty() { lang.pick("无待办事项", "nothing is due") } else { counts };
+    match lang {
+        Lang::Zh => format!("每周概览（{week}）：{counts}"),
+        Lang::En => format!("Week of {week}: {counts}"),
+    }
+}
+
 /// The act as a subject names it, before the reference.
 pub(super) const fn act_in_subject(lang: Lang, act: Act) -> &'static str {
     match act {

@@ -2,9 +2,9 @@
 
 use super::Tally;
 use super::facts::Watched;
-use crate::domain::id::{MessageId, ReminderId, SubjectId};
+use crate::domain::id::{ReminderId, SubjectId};
 use crate::domain::instant::Instant;
-use crate::domain::reminder::{DueStep, MessageKind, Owed, Planner, SkipReason, Step, Subject, Told, Who};
+use crate::domain::reminder::{DueStep, Owed, Planner, SkipReason, Step, Told, Who};
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage, digest_key};
@@ -69,7 +69,6 @@ fn roster(tx: &mut Tx<'_>, watched: &[Watched], owed: &[Owed]) -> Outcome<Roster
 struct Line {
     row: ReminderRow,
     to: Recipient,
-    subject: Subject,
 }
 
 #[derive(Default)]
@@ -93,7 +92,7 @@ impl Lines {
         }
         for person in people {
             let row = ReminderRow::queued(tx.id(), &cause, &person, None, now);
-            self.owed.push(Line { row, to: person.to, subject: one.kind });
+            self.owed.push(Line { row, to: person.to });
         }
         for (who, by) in &due.superseded {
             let reason = format!("{}:{by}", SkipReason::Superseded);
@@ -128,36 +127,22 @@ fn superseded(id: ReminderId, cause: &Cause<'_>, one: Addressed, reason: &str, n
     }
 }
 
-/// Each recipient's lines into their open digest of the day on which the window opens next; the office's overview into
-/// a mail of its own.
+/// Each recipient's lines into their open digest of the day on which the window opens next.
 fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally> {
     let now = tx.now;
     let next_at = planner.next_open(now);
     let on = tx.office.today(next_at);
     let mut tally = Tally { lines: lines.owed.len(), ..Tally::default() };
     let mut fresh: BTreeMap<String, NewMessage> = BTreeMap::new();
-    let mut singles = Vec::new();
     let mut rows = lines.rows;
     let mut digested = Vec::new();
-    for mut line in lines.owed {
-        match line.subject {
-            Subject::Office => {
-                let id: MessageId = tx.id();
-                singles.push(NewMessage::single(id, (MessageKind::Weekly, &line.row.rule), &line.to, next_at, now));
-                line.row.message_id = Some(id);
-                rows.push(line.row);
-            }
-            Subject::Ticket | Subject::Notice => {
-                let key = digest_key(&line.to.key, on);
-                let digest = || NewMessage::digest(tx.id(), &line.to, on, next_at, now);
-                fresh.entry(key.clone()).or_insert_with(digest);
-                digested.push((key, line.row));
-            }
-        }
+    for Line { row, to } in lines.owed {
+        let key = digest_key(&to.key, on);
+        fresh.entry(key.clone()).or_insert_with(|| NewMessage::digest(tx.id(), &to, on, next_at, now));
+        digested.push((key, row));
     }
     let (open, made) = outbox::open_digests(tx.conn, fresh.into_values().collect())?;
-    tally.planned = made + singles.len();
-    outbox::insert(tx.conn, &singles)?;
+    tally.planned = made;
     rows.extend(digested.into_iter().map(|(key, row)| ReminderRow { message_id: open.get(&key).copied(), ..row }));
     tally.skipped = rows.len() - tally.lines;
     // A row that is there already was written by another look at the same step: its message says it.

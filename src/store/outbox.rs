@@ -81,25 +81,19 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A mail of its own.
+    /// A mail of its own, to be sent now.
     #[must_use]
-    pub fn single(
-        id: MessageId,
-        (kind, rule): (MessageKind, &str),
-        to: &Recipient,
-        next_at: Instant,
-        now: Instant,
-    ) -> Self {
+    pub fn at_once(id: MessageId, rule: &str, to: &Recipient, now: Instant) -> Self {
         Self {
             id,
-            kind,
+            kind: MessageKind::AtOnce,
             rule: Some(rule.to_owned()),
             recipient: to.key.clone(),
             recipient_user_id: to.user_id,
             recipient_unit_id: to.unit_id,
             open_digest: None,
             state: MessageState::Queued,
-            next_at: Some(next_at),
+            next_at: Some(now),
             claims: 0,
             attempts: 0,
             uncertain: 0,
@@ -113,9 +107,11 @@ impl NewMessage {
     #[must_use]
     pub fn digest(id: MessageId, to: &Recipient, on: NaiveDate, next_at: Instant, now: Instant) -> Self {
         Self {
+            kind: MessageKind::Digest,
             rule: None,
             open_digest: Some(digest_key(&to.key, on)),
-            ..Self::single(id, (MessageKind::Digest, ""), to, next_at, now)
+            next_at: Some(next_at),
+            ..Self::at_once(id, "", to, now)
         }
     }
 
