@@ -3,7 +3,7 @@
 use crate::domain::id::{MessageId, ReminderId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
-use crate::domain::reminder::{Anchor, Delivery, Facts, MessageKind, Rule, SkipReason, Subject, Told, Who};
+use crate::domain::reminder::{Anchor, Delivery, Facts, Rule, SkipReason, Subject, Told, Who};
 use crate::domain::ticket::Ticket;
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};

@@ -3,6 +3,7 @@
 use crate::actions::requests::{self, NewExtension, Requested};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
+use crate::api::routes::Routes;
 use crate::api::tickets::row;
 use crate::domain::id::EventId;
 use crate::queries::people::Identity;
@@ -11,9 +12,8 @@ use crate::transaction::{Outcome, Tx};
 use actix_web::{post, web};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(ask_extension).service(decide_extension).service(object_ticket).service(decide_objection);
 }
 

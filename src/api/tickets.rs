@@ -5,6 +5,7 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, NoFilter, Paging};
+use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::id::{AttachmentId, TicketId};
 use crate::domain::ticket::{Command, Milestone};
@@ -16,9 +17,8 @@ use crate::transaction::{Outcome, Tx};
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_tickets).service(get_ticket).service(list_events).service(explain_deadline);
     config.service(acknowledge_ticket).service(log_progress).service(review_ticket).service(look_back_ticket);
     config.service(move_due_date).service(carry_ticket).service(cancel_ticket).service(reopen_ticket);

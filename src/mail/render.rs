@@ -66,20 +66,20 @@ pub fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
     finish(lang, "digest", &page, subject.clone())
 }
 
-/// What the digest and its week list, each subject once, in the order in which they are read.
+/// What the digest and its week list, each subject once: first what the overview counts, then the reader's own rest.
 fn groups(digest: &Digest) -> Vec<(Heading, Group)> {
     let week = digest.week.as_ref();
-    let mut groups = vec![
-        (Heading::Overdue, joined(&digest.overdue, week.map(|week| &week.overdue))),
-        (Heading::DueToday, digest.due_today.clone()),
-        (Heading::DueSoon, digest.due_soon.clone()),
-        (Heading::ToAcknowledge, digest.to_acknowledge.clone()),
-        (Heading::Others, digest.others.clone()),
-    ];
+    let mut groups = vec![(Heading::Overdue, joined(&digest.overdue, week.map(|week| &week.overdue)))];
     if let Some(week) = week {
         groups.push((Heading::DueThisWeek, week.due_this_week.clone()));
         groups.push((Heading::ToReview, week.waiting_for_review.clone()));
     }
+    groups.extend([
+        (Heading::DueToday, digest.due_today.clone()),
+        (Heading::DueSoon, digest.due_soon.clone()),
+        (Heading::ToAcknowledge, digest.to_acknowledge.clone()),
+        (Heading::Others, digest.others.clone()),
+    ]);
     each_once(&mut groups);
     groups
 }

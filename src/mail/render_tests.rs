@@ -160,12 +160,7 @@ fn week(lang: Lang) -> Week {
 
 /// The overview of a coordinator who has no lines of their own that day.
 fn weekly(lang: Lang, week: Week) -> Digest {
-    Digest {
-        recipient_name: pick(lang, "李敏", "Li Min"),
-        date: on("2021-08-23"),
-        week: Some(week),
-        ..calm(lang)
-    }
+    Digest { recipient_name: pick(lang, "李敏", "Li Min"), date: on("2021-08-23"), week: Some(week), ..calm(lang) }
 }
 
 /// A digest without a line.

@@ -6,7 +6,7 @@ use crate::domain::reminder::{ReminderState, Subject, Told};
 use crate::domain::vocabulary::{NoticeState, State};
 use crate::store::recipients::Addressed;
 use crate::store::schema::{reminders, settings};
-use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, one_of, reference};
+use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, reference};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
@@ -168,8 +168,8 @@ pub fn of_message(conn: &mut Conn, message: MessageId, limit: i64) -> StoreResul
 pub fn by_ids(conn: &mut Conn, ids: &[ReminderId]) -> StoreResult<Vec<ReminderRow>> {
     let mut rows = Vec::new();
     for chunk in ids.chunks(IDS) {
-        let query = reminders::table.select(ReminderRow::as_select()).into_boxed();
-        let found: Vec<ReminderRow> = one_of!(query, reminders::id, chunk).load(conn)?;
+        let found: Vec<ReminderRow> =
+            load_of!(&mut *conn, reminders::id => chunk, reminders::table.select(ReminderRow::as_select()))?;
         rows.extend(found);
     }
     Ok(rows)

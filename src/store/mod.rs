@@ -34,7 +34,7 @@ pub use database::Db;
 pub use dialect::Both;
 pub use error::{StoreError, StoreResult, unique_violation};
 
-pub use crate::{insert_all, locked, native, one_of};
+pub use crate::{insert_all, load_of, locked, native};
 
 #[cfg(test)]
 mod tests;
