@@ -1,6 +1,7 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
 pub mod attachments;
+pub mod clock;
 pub mod feedback;
 pub mod findings;
 pub mod idempotency;

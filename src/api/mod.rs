@@ -7,6 +7,7 @@ pub mod audit;
 pub mod calendars;
 pub mod call;
 pub mod docs;
+pub mod engine;
 pub mod etag;
 pub mod feedback;
 pub mod findings;
@@ -57,7 +58,11 @@ pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
-    config.configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
+    config
+        .configure(reminders::routes)
+        .configure(messages::routes)
+        .configure(engine::routes)
+        .configure(sandbox::routes);
 }
 
 /// No such address, or one that doesn't know the method.

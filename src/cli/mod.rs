@@ -2,6 +2,7 @@
 //! 0 done, 1 failed, 2 misused.
 
 mod audit;
+mod clock;
 mod config;
 mod demo;
 mod import;
@@ -81,6 +82,9 @@ enum Command {
     /// Prove that the record is whole
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show the times that count here, or accept those of a clock that leapt
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Print the settings that hold here, or every setting with its default
     Config(config::Arguments),
     /// Print the description of the REST interface, as the server gives it
@@ -100,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),
         Command::Audit(audit) => audit::run(general, &audit),
+        Command::Clock(command) => clock::run(general, &command),
         Command::Config(arguments) => config::run(general, &arguments),
         Command::Openapi => openapi::run(),
     };

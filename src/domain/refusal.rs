@@ -210,6 +210,10 @@ catalogue! {
 
     CalendarUnknown = "calendar.unknown" Missing: "没有这个工作日历", "No such calendar";
         "现有：{known}。", "There is: {known}.";
+    ClockNotHeld = "clock.not_held" Conflict: "时钟正常，无需确认", "The clock is believed already";
+        "没有因时钟跳变而暂停的邮件。", "No mail is held because of the clock.";
+    ClockHeld = "clock.held" Conflict: "时钟跳变，已停止发送", "The clock leapt; nothing is sent";
+        "上次可信时间为 {trusted}，现为 {found}。时间无误请运行 rectify clock accept；有误请校正系统时钟。", "The last time that was right is {trusted}, now it is {found}. If that is right, run `rectify clock accept`; if not, put the system's clock right.";
     SandboxOnly = "sandbox.only" Missing: "只有沙箱才有时钟控制", "Only a sandbox has a clock to set";
         "请用 rectify demo 建立沙箱。", "Make a sandbox with `rectify demo`.";
     SandboxNot = "sandbox.not_one" Conflict: "这不是沙箱", "This is no sandbox";

@@ -3,6 +3,7 @@
 pub mod attachments;
 pub mod audit;
 pub mod calendars;
+pub mod engine;
 pub mod feedback;
 pub mod messages;
 pub mod names;

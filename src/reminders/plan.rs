@@ -10,6 +10,7 @@ use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage, digest_key};
 use crate::store::recipients::{Addressed, Coordinators, Recipient, Roster};
 use crate::transaction::{Outcome, Tx};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub struct Planned {
     pub told: HashSet<SubjectId>,
 }
 
-/// Records every step that has come, and queues what is owed.
-pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
+/// Records every step that has come, and queues what is owed; the mails leave within `spread` from now on.
+pub fn plan(tx: &mut Tx<'_>, watched: &[Watched], spread: TimeDelta) -> Outcome<Planned> {
     let (rules, office, now) = (Arc::clone(&tx.rules), Arc::clone(&tx.office), tx.now);
     let planner = office.planner(&rules);
     let ids: Vec<SubjectId> = watched.iter().map(|one| one.id).collect();
@@ -48,7 +49,7 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
         }
     }
     let told = lines.owed.iter().map(|line| line.row.subject_id).collect();
-    let tally = queue(tx, &planner, lines)?;
+    let tally = queue(tx, &planner, lines, spread)?;
     Ok(Planned { tally, next_at: owed.into_iter().map(|owed| owed.next_at).collect(), told })
 }
 
@@ -128,15 +129,15 @@ fn superseded(id: ReminderId, cause: &Cause<'_>, one: Addressed, reason: &str, n
 }
 
 /// Each recipient's lines into their open digest of the day on which the window opens next.
-fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally> {
+fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines, spread: TimeDelta) -> Outcome<Tally> {
     let now = tx.now;
-    let next_at = planner.next_open(now);
-    let on = tx.office.today(next_at);
     let mut tally = Tally { lines: lines.owed.len(), ..Tally::default() };
     let mut fresh: BTreeMap<String, NewMessage> = BTreeMap::new();
     let mut rows = lines.rows;
     let mut digested = Vec::new();
     for Line { row, to } in lines.owed {
+        let next_at = planner.next_open(now.plus(share(&to.key, spread)));
+        let on = tx.office.today(next_at);
         let key = digest_key(&to.key, on);
         fresh.entry(key.clone()).or_insert_with(|| NewMessage::digest(tx.id(), &to, on, next_at, now));
         digested.push((key, row));
@@ -152,6 +153,16 @@ fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally>
     }
     tx.has_mail |= tally.lines > 0;
     Ok(tally)
+}
+
+/// A recipient's part of a span, always the same: that many mails don't leave in one moment.
+fn share(recipient: &str, span: TimeDelta) -> TimeDelta {
+    // FNV-1a (Fowler, Noll, Vo): any even scatter does.
+    let hash = recipient
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let parts = i32::try_from(hash % 1_000).unwrap_or(0);
+    span * parts / 1_000
 }
 
 fn cause<'a>(one: &Watched, step: &'a Step) -> Cause<'a> {

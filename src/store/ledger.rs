@@ -13,6 +13,7 @@ use diesel::sql_types::{Bool, Nullable};
 use std::collections::HashSet;
 
 const FIRST_TICK: &str = "reminders.first_tick";
+const LOOKED_AT: &str = "reminders.looked_at";
 const OFFICE_NEXT: &str = "reminders.office_next_at";
 /// Binds of one statement stay far below what either database takes.
 const IDS: usize = 1_000;
@@ -272,6 +273,18 @@ pub fn first_tick_or(conn: &mut Conn, now: Instant) -> StoreResult<Instant> {
     let row = (settings::key.eq(FIRST_TICK), settings::value.eq(now.to_string()));
     Both(diesel::insert_into(settings::table).values(row).on_conflict(settings::key).do_nothing()).execute(conn)?;
     Ok(first_tick(conn)?.unwrap_or(now))
+}
+
+/// The latest moment at which a look went through. It never moves back, whatever the clock does.
+pub fn looked_at(conn: &mut Conn) -> StoreResult<Option<Instant>> {
+    Ok(reference::setting(conn, LOOKED_AT)?.and_then(|text| text.parse().ok()))
+}
+
+pub fn note_look(conn: &mut Conn, now: Instant) -> StoreResult<()> {
+    if looked_at(conn)?.is_some_and(|held| held >= now) {
+        return Ok(());
+    }
+    reference::set_setting(conn, LOOKED_AT, &now.to_string())
 }
 
 /// When the office's own reminders are looked at next; nobody else looks until this transaction ends. `None`: never yet.

@@ -30,6 +30,11 @@ pub fn set_setting(conn: &mut Conn, key: &str, value: &str) -> StoreResult<()> {
     Ok(())
 }
 
+/// `false` where it wasn't set.
+pub fn remove_setting(conn: &mut Conn, key: &str) -> StoreResult<bool> {
+    Ok(diesel::delete(settings::table.filter(settings::key.eq(key))).execute(conn)? > 0)
+}
+
 /// Raised whenever calendar or rules change.
 pub fn version(conn: &mut Conn) -> StoreResult<i64> {
     Ok(setting(conn, VERSION)?.and_then(|text| text.parse().ok()).unwrap_or(0))
