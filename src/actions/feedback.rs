@@ -125,7 +125,9 @@ fn author<'a>(tx: &mut Tx<'_>, actor: &Actor, letter: &'a NewFeedback) -> Outcom
     if !registers {
         let roles = [Role::Liaison, Role::Leader];
         return match actor.unit_id {
-            Some(unit_id) if actor.has_any(&roles) => Ok(Author { unit_id, signatory: letter.signatory.trim(), received_on: None }),
+            Some(unit_id) if actor.has_any(&roles) => {
+                Ok(Author { unit_id, signatory: letter.signatory.trim(), received_on: None })
+            }
             Some(_) | None if actor.has(Role::Coordinator) => {
                 let missing = |pointer| Fault::at(pointer, Code::FieldRequired);
                 Err(Refusal::invalid(vec![missing("/unit_id"), missing("/received_on")]).into())
@@ -148,7 +150,9 @@ fn author<'a>(tx: &mut Tx<'_>, actor: &Actor, letter: &'a NewFeedback) -> Outcom
         return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)).into());
     }
     match units::find_by_key(tx.conn, key)? {
-        Some(unit) => Ok(Author { unit_id: unit.id, signatory: letter.signatory.trim(), received_on: Some(received_on) }),
+        Some(unit) => {
+            Ok(Author { unit_id: unit.id, signatory: letter.signatory.trim(), received_on: Some(received_on) })
+        }
         None => Err(Refusal::field(Fault::at("/unit_id", Code::FieldReference).with("value", key)).into()),
     }
 }

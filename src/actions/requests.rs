@@ -120,7 +120,9 @@ pub fn decide_objection(
     let reason = check.text("/reason", reason, TEXT);
     let chosen = match unit {
         Some(key) => next_lead(tx, key, "/unit_id", &mut check)?,
-        None => request.asked.payload.get("proposed_unit_id").and_then(Value::as_str).and_then(|text| text.parse().ok()),
+        None => {
+            request.asked.payload.get("proposed_unit_id").and_then(Value::as_str).and_then(|text| text.parse().ok())
+        }
     };
     if !uphold && unit.is_some() {
         let why = Arg::both("只有支持异议时才填写单位", "Only an upheld objection has a unit");

@@ -2,8 +2,7 @@
 
 use crate::domain::id::{
     AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, LeaseId, MessageId, MilestoneId, NoticeId,
-    ReminderId,
-    RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
+    ReminderId, RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
 };
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{MessageKind, MessageState, ReminderState, Subject};

@@ -363,18 +363,14 @@ pub fn perform(
             whole(faults)?;
             tickets::decide_milestone(tx, who, (key, form.text("milestone_id")), version, (reached, reason))
         }
-        Act::Cancel | Act::Reopen | Act::MoveDueDate | Act::Urge | Act::Comment => tickets::perform(tx, who, key, version, command(act, form)?),
+        Act::Cancel | Act::Reopen | Act::MoveDueDate | Act::Urge | Act::Comment => {
+            tickets::perform(tx, who, key, version, command(act, form)?)
+        }
         Act::Feedback | Act::RegisterLetter => Err(Refusal::missing().into()),
     }
 }
 
-fn look_back(
-    tx: &mut Tx<'_>,
-    who: &Actor,
-    key: &str,
-    outcome: LookBackOutcome,
-    form: &Form,
-) -> Outcome<TicketId> {
+fn look_back(tx: &mut Tx<'_>, who: &Actor, key: &str, outcome: LookBackOutcome, form: &Form) -> Outcome<TicketId> {
     let mut faults = Vec::new();
     let found = LookBack {
         outcome,

@@ -26,7 +26,12 @@ fn asked(app: &TestApp) -> String {
 }
 
 fn last_event(app: &TestApp) -> Value {
-    app.by("coordinator").get(&format!("{F01}/events")).is(200).json()["items"].as_array().unwrap().last().unwrap().clone()
+    app.by("coordinator").get(&format!("{F01}/events")).is(200).json()["items"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone()
 }
 
 /// Answered and accepted: waits for its look-back.
@@ -157,8 +162,14 @@ fn a_request_lies_where_its_location_says_for_those_who_see_the_ticket() {
     let reject = json!({"uphold": false, "reason": "属本单位职责"});
     app.by("coordinator").post(&format!("{place}/decision"), reject).is(200);
     let rejected = app.by("leader").get(&place).is(200);
-    assert_eq!((rejected.at("/decision/outcome"), rejected.at("/decision/by/name")), ("rejected".into(), "coordinator 同志".into()));
-    assert_eq!((rejected.at("/decision/reason"), rejected.at("/decision/unit")), ("属本单位职责".into(), "null".into()));
+    assert_eq!(
+        (rejected.at("/decision/outcome"), rejected.at("/decision/by/name")),
+        ("rejected".into(), "coordinator 同志".into())
+    );
+    assert_eq!(
+        (rejected.at("/decision/reason"), rejected.at("/decision/unit")),
+        ("属本单位职责".into(), "null".into())
+    );
 
     let body = json!({"to": "2026-03-27", "reason": "需采购", "progress": "过半"});
     let asked = act(&app, "liaison", "extensions", body).is(201);
@@ -189,12 +200,16 @@ fn milestones_are_reported_by_the_unit_and_decided_by_the_office() {
     let reached = json!({"reached": true});
     assert_eq!(decide("coordinator", &first, reached.clone()).problem(), "409 milestone.not_reported");
     assert_eq!(decide("coordinator", "nothing", reached.clone()).problem(), "404 not_found");
-    assert_eq!(decide("coordinator", "0193aaaa-0000-7000-8000-000000000000", reached.clone()).problem(), "404 not_found");
+    assert_eq!(
+        decide("coordinator", "0193aaaa-0000-7000-8000-000000000000", reached.clone()).problem(),
+        "404 not_found"
+    );
     assert_eq!(decide("liaison", &first, reached.clone()).problem(), "403 auth.role");
     assert_eq!(decide("liaison-edu", &first, reached.clone()).problem(), "404 not_found");
     assert!(!allows(&app, "coordinator", "milestone"));
 
-    let report = |login: &str, id: &str| act(&app, login, "progress", json!({"text": "已完成招标", "milestone_id": id}));
+    let report =
+        |login: &str, id: &str| act(&app, login, "progress", json!({"text": "已完成招标", "milestone_id": id}));
     assert_eq!(report("liaison2", &first).problem(), "422 request.invalid /milestone_id field.not_allowed");
     assert_eq!(report("liaison", "x").problem(), "422 request.invalid /milestone_id field.reference");
     let reported = report("liaison", &first).is(200).json();
@@ -213,12 +228,19 @@ fn milestones_are_reported_by_the_unit_and_decided_by_the_office() {
     assert_eq!(accepted["state"], "carried");
     let event = last_event(&app);
     assert_eq!((&event["act"], &event["payload"]["reached"]), (&json!("ticket.milestone_decided"), &json!(true)));
-    assert_eq!((&event["payload"]["due_on"], &event["payload"]["milestone"]["on"]), (&json!("2026-05-15"), &json!("2026-04-15")));
+    assert_eq!(
+        (&event["payload"]["due_on"], &event["payload"]["milestone"]["on"]),
+        (&json!("2026-05-15"), &json!("2026-04-15"))
+    );
     assert_eq!(decide("coordinator", &first, reached.clone()).problem(), "409 milestone.not_reported");
 
     report("liaison", &later).is(200);
     let last = decide("coordinator", &later, reached).is(200).json();
-    assert_eq!((&last["due_on"], &last["due_version"]), (&json!("2026-05-15"), &json!(3)), "the last one leaves the date");
+    assert_eq!(
+        (&last["due_on"], &last["due_version"]),
+        (&json!("2026-05-15"), &json!(3)),
+        "the last one leaves the date"
+    );
     assert_eq!(app.by("coordinator").get("/api/v1/tickets?state=carried").at("/items/0/milestones/0/id"), later);
     assert_eq!(app.by("viewer").get("/api/v1/audit/verify").is(200).at("/whole"), "true");
 }

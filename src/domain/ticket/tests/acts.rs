@@ -361,18 +361,28 @@ fn a_reached_milestone_makes_the_next_one_the_due_date() {
 
     let life = life.then("09-13 10:00", &coordinator(), decide_milestone(1, false));
     assert_eq!((life.ticket.milestones[1].reported_at, life.ticket.due.version), (None, 2), "sent back");
-    let life = life.then("09-14 10:00", &liaison(), report(1)).then("09-16 10:00", &coordinator(), decide_milestone(1, true));
+    let life =
+        life.then("09-14 10:00", &liaison(), report(1)).then("09-16 10:00", &coordinator(), decide_milestone(1, true));
     assert_eq!(life.ticket.milestones[1].reached_at, Some(at("09-16 10:00")));
     assert_eq!((life.ticket.due.on, life.ticket.due.version), (day("2021-10-29"), 3));
     assert_eq!(life.refused("09-17 10:00", &liaison(), report(1)), "/milestone_id field.not_allowed");
     assert_eq!(life.refused("09-17 10:00", &coordinator(), decide_milestone(1, true)), "milestone.not_reported");
-    let life = life.then("10-28 10:00", &liaison(), report(0)).then("10-28 11:00", &coordinator(), decide_milestone(0, true));
+    let life =
+        life.then("10-28 10:00", &liaison(), report(0)).then("10-28 11:00", &coordinator(), decide_milestone(0, true));
     assert_eq!((life.ticket.due.on, life.ticket.due.version), (day("2021-10-29"), 3), "the last one leaves the date");
 
     // A later one that is reached first moves nothing; and the next date may have passed already.
-    let life = carried().then("09-10 10:00", &liaison(), report(0)).then("09-10 11:00", &coordinator(), decide_milestone(0, true));
+    let life = carried().then("09-10 10:00", &liaison(), report(0)).then(
+        "09-10 11:00",
+        &coordinator(),
+        decide_milestone(0, true),
+    );
     assert_eq!(life.ticket.due.on, day("2021-09-15"));
-    let life = carried().then("09-10 10:00", &liaison(), report(1)).then("11-01 11:00", &coordinator(), decide_milestone(1, true));
+    let life = carried().then("09-10 10:00", &liaison(), report(1)).then(
+        "11-01 11:00",
+        &coordinator(),
+        decide_milestone(1, true),
+    );
     assert_eq!(life.ticket.due.on, day("2021-10-29"));
     assert!(life.ticket.is_overdue(at("11-01 11:00")));
 }

@@ -206,7 +206,14 @@ fn is_lawful(before: &Ticket, change: &Change, who: &Actor, said: &Command, now:
     assert!(after.percent == before.percent || by_lead || handed);
     let reviews = !matches!(
         act,
-        Act::Acknowledge | Act::Progress | Act::Object | Act::Feedback | Act::AskExtension | Act::RegisterLetter | Act::Urge | Act::Comment
+        Act::Acknowledge
+            | Act::Progress
+            | Act::Object
+            | Act::Feedback
+            | Act::AskExtension
+            | Act::RegisterLetter
+            | Act::Urge
+            | Act::Comment
     );
     let own = who.is_of(before.unit_id) || (before.submitted_by.is_some() && before.submitted_by == who.user_id);
     assert!(!(reviews && own), "{} reviewed own work", who.name);
