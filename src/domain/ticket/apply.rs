@@ -207,14 +207,10 @@ pub fn apply(
         }
         Command::Feedback(part) => {
             let author = Author { user_id: actor.user_id, name: &actor.name };
-            next.submit(&part, author, now < ticket.due.at, office, now)?
+            next.submit(&part, &author, now < ticket.due.at, office, now)?
         }
         Command::RegisterLetter { part, signatory, received_on } => {
-            not_in_future(received_on, "/received_on", office, now)?;
-            let author = Author { user_id: None, name: &signatory };
-            let (event, mut payload) = next.submit(&part, author, received_on <= ticket.due.on, office, now)?;
-            say(&mut payload, "received_on", json!(received_on));
-            (event, payload)
+            next.register(&part, &signatory, received_on, office, now)?
         }
         Command::Accept { reason } => next.accept(&reason, actor, office, now)?,
         Command::Return { reason, due_on } => {
@@ -222,25 +218,10 @@ pub fn apply(
             ("ticket.returned", json!({"reason": reason, "due_on": next.due.on, "cycle": next.cycle}))
         }
         Command::PassLookBack { method, note, on, evidence } => {
-            ticket.looked_at(on, office, now)?;
-            if note.is_empty() && evidence.is_empty() {
-                return Err(Refusal::field(Fault::at("/evidence", Code::LookBackNoEvidence)));
-            }
-            next.state = State::Closed;
-            next.verified_at = Some(now);
-            next.closed_at = Some(now);
-            let payload = json!({"method": method, "note": note, "on": on, "attachment_ids": evidence});
-            ("ticket.look_back_passed", payload)
+            next.strike_off((&method, &note, on, &evidence), office, now)?
         }
         Command::FailLookBack { method, note, on, evidence, due_on } => {
-            ticket.looked_at(on, office, now)?;
-            next.send_back("/due_on", Some(due_on), office, now)?;
-            next.failed_again += 1;
-            let payload = json!({
-                "method": method, "note": note, "on": on, "attachment_ids": evidence, "due_on": next.due.on,
-                "cycle": next.cycle,
-            });
-            ("ticket.look_back_failed", payload)
+            next.fail_again((&method, &note, on, &evidence), due_on, office, now)?
         }
         Command::Carry { reason, milestones } => next.carry(&reason, milestones, office, now)?,
         Command::DecideMilestone { id, reached, reason } => next.decide_milestone(id, reached, &reason, office, now)?,
@@ -288,6 +269,9 @@ pub fn apply(
 
 /// What the timeline says: the event's code and its payload.
 type Said = (&'static str, Value);
+
+/// A look-back: method, note, day, evidence.
+type Look<'a> = (&'a str, &'a str, NaiveDate, &'a [AttachmentId]);
 
 /// Who answers for a letter. One on paper is the unit's own, not of who typed it in: it has no user.
 struct Author<'a> {
@@ -344,7 +328,7 @@ impl Ticket {
     fn submit(
         &mut self,
         part: &FeedbackPart,
-        author: Author<'_>,
+        author: &Author<'_>,
         in_time: bool,
         office: &Office,
         now: Instant,
@@ -372,6 +356,22 @@ impl Ticket {
             "result": part.result, "completed_on": part.completed_on, "cycle": self.cycle,
         });
         Ok(("ticket.submitted", payload))
+    }
+
+    /// A letter on paper counts by the day it came in.
+    fn register(
+        &mut self,
+        part: &FeedbackPart,
+        signatory: &str,
+        received_on: NaiveDate,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        not_in_future(received_on, "/received_on", office, now)?;
+        let author = Author { user_id: None, name: signatory };
+        let (event, mut payload) = self.submit(part, &author, received_on <= self.due.on, office, now)?;
+        say(&mut payload, "received_on", json!(received_on));
+        Ok((event, payload))
     }
 
     fn accept(&mut self, reason: &str, actor: &Actor, office: &Office, now: Instant) -> Result<Said, Refusal> {
@@ -463,16 +463,47 @@ impl Ticket {
         Ok(("ticket.milestone_decided", payload))
     }
 
-    /// A look-back on this day is possible: between the acceptance and today.
-    fn looked_at(&self, on: NaiveDate, office: &Office, now: Instant) -> Result<(), Refusal> {
-        not_in_future(on, "/on", office, now)?;
-        match self.accepted_at.map(|at| local_date(office.zone, at)) {
-            Some(accepted_on) if on < accepted_on => {
-                let fault = Fault::at("/on", Code::FieldOrder).with("earlier", accepted_on).with("later", on);
-                Err(Refusal::field(fault))
-            }
-            Some(_) | None => Ok(()),
+    fn strike_off(&mut self, look: Look<'_>, office: &Office, now: Instant) -> Result<Said, Refusal> {
+        let (_, note, _, evidence) = look;
+        let payload = self.looked_at(look, office, now)?;
+        if note.is_empty() && evidence.is_empty() {
+            return Err(Refusal::field(Fault::at("/evidence", Code::LookBackNoEvidence)));
         }
+        self.state = State::Closed;
+        self.verified_at = Some(now);
+        self.closed_at = Some(now);
+        Ok(("ticket.look_back_passed", payload))
+    }
+
+    fn fail_again(
+        &mut self,
+        look: Look<'_>,
+        due_on: NaiveDate,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        let mut payload = self.looked_at(look, office, now)?;
+        self.send_back("/due_on", Some(due_on), office, now)?;
+        self.failed_again += 1;
+        say(&mut payload, "due_on", json!(self.due.on));
+        say(&mut payload, "cycle", json!(self.cycle));
+        Ok(("ticket.look_back_failed", payload))
+    }
+
+    /// What the timeline says of a look-back, if its day lies between the acceptance and today.
+    fn looked_at(
+        &self,
+        (method, note, on, evidence): Look<'_>,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Value, Refusal> {
+        not_in_future(on, "/on", office, now)?;
+        let accepted_on = self.accepted_at.map(|at| local_date(office.zone, at));
+        if let Some(accepted_on) = accepted_on.filter(|accepted_on| on < *accepted_on) {
+            let fault = Fault::at("/on", Code::FieldOrder).with("earlier", accepted_on).with("later", on);
+            return Err(Refusal::field(fault));
+        }
+        Ok(json!({"method": method, "note": note, "on": on, "attachment_ids": evidence}))
     }
 
     /// Like `set_due`, but the date that stands already is no move.

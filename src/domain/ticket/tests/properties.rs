@@ -147,21 +147,20 @@ fn keeps_its_milestones(before: &Ticket, after: &Ticket, said: &Command, now: In
         let open = ticket.milestones.iter().filter(|one| one.reached_at.is_none());
         open.min_by_key(|one| one.on).map(|one| (one.id, one.on))
     };
-    match said {
-        Command::Carry { milestones, .. } => assert_eq!(after.milestones, *milestones),
-        Command::DecideMilestone { id, reached, .. } => {
-            let one = after.milestones.iter().find(|one| one.id == *id).unwrap();
-            assert_eq!((one.reached_at, one.reported_at.is_some()), (reached.then_some(now), *reached));
-            match earliest(after).filter(|next| Some(*next) != earliest(before)) {
-                Some((_, on)) => assert_eq!(after.due.on, on),
-                None => assert_eq!(after.due, before.due),
-            }
+    if let Command::Carry { milestones, .. } = said {
+        assert_eq!(after.milestones, *milestones);
+    } else if let Command::DecideMilestone { id, reached, .. } = said {
+        let one = after.milestones.iter().find(|one| one.id == *id).unwrap();
+        assert_eq!((one.reached_at, one.reported_at.is_some()), (reached.then_some(now), *reached));
+        match earliest(after).filter(|next| Some(*next) != earliest(before)) {
+            Some((_, on)) => assert_eq!(after.due.on, on),
+            None => assert_eq!(after.due, before.due),
         }
-        Command::Progress { milestone: Some(id), .. } => {
-            let one = after.milestones.iter().find(|one| one.id == *id).unwrap();
-            assert_eq!((one.reported_at, one.reached_at, after.due), (Some(now), None, before.due));
-        }
-        _ => assert_eq!(after.milestones, before.milestones),
+    } else if let Command::Progress { milestone: Some(id), .. } = said {
+        let one = after.milestones.iter().find(|one| one.id == *id).unwrap();
+        assert_eq!((one.reported_at, one.reached_at, after.due), (Some(now), None, before.due));
+    } else {
+        assert_eq!(after.milestones, before.milestones);
     }
 }
 
