@@ -50,6 +50,8 @@ ids! {
     AssetId,
     /// A rectification ticket (整改任务).
     TicketId,
+    /// A milestone (阶段目标) of a carried ticket.
+    MilestoneId,
     /// A letter of written feedback (书面反馈), one version.
     FeedbackId,
     /// One ticket's part of a letter.

@@ -12,6 +12,7 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod reminders;
+pub mod requests;
 pub mod tickets;
 pub mod timeline;
 pub mod units;

@@ -65,7 +65,7 @@ pub struct TicketRow {
 }
 
 impl TicketRow {
-    /// The facts that rules decide by.
+    /// The facts that rules decide by, but for milestones, which lie in a table of their own.
     #[must_use]
     pub fn ticket(&self, co_unit_ids: Vec<UnitId>) -> Ticket {
         Ticket {
@@ -109,6 +109,7 @@ impl TicketRow {
             verified_at: self.verified_at,
             closed_at: self.closed_at,
             last_progress_at: self.last_progress_at,
+            milestones: Vec::new(),
             version: self.version,
         }
     }

@@ -11,3 +11,4 @@ mod tokens;
 mod units;
 mod users;
 mod versions;
+mod workflow;
