@@ -16,9 +16,6 @@ use chrono::NaiveDate;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Mails of their own that somebody gets in a day; the rest waits for the digest, so that nobody's mailbox is flooded.
-const AT_ONCE_A_DAY: i64 = 20;
-
 /// A ticket and the event of its timeline that people are told of.
 #[derive(Debug, Clone, Copy)]
 pub struct News<'a> {
@@ -76,23 +73,29 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
 
 /// How many mails of their own people have got today; who has had enough is told the rest in their next digest.
 struct Post {
+    at_most: Option<i64>,
     sent: HashMap<String, i64>,
     digests: HashMap<String, MessageId>,
 }
 
 impl Post {
     fn open<'p>(tx: &mut Tx<'_>, people: impl Iterator<Item = &'p Addressed>) -> Outcome<Self> {
+        let at_most = Some(i64::from(tx.office.at_once_a_day)).filter(|at_most| *at_most > 0);
+        if at_most.is_none() {
+            return Ok(Self { at_most, sent: HashMap::new(), digests: HashMap::new() });
+        }
         let keys: HashSet<&str> = people.map(|person| person.to.key.as_str()).collect();
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let today = start_of_day(tx.office.zone, tx.office.today(tx.now));
-        Ok(Self { sent: outbox::at_once_since(tx.conn, &keys, today)?, digests: HashMap::new() })
+        Ok(Self { at_most, sent: outbox::at_once_since(tx.conn, &keys, today)?, digests: HashMap::new() })
     }
 
     /// One more today? A unit that lost a ticket may not see it, so no digest can say so.
     fn has_room(&mut self, person: &Addressed) -> bool {
+        let Some(at_most) = self.at_most else { return true };
         let sent = self.sent.entry(person.to.key.clone()).or_default();
         *sent += 1;
-        *sent <= AT_ONCE_A_DAY || person.told == Told::FormerUnit
+        *sent <= at_most || person.told == Told::FormerUnit
     }
 
     /// The reader's digest of the next morning that has a window.
