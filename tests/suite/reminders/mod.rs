@@ -1,6 +1,8 @@
 //! Who is reminded of what and when, and that each mail leaves once, whatever happens in between.
 
 mod answers;
+mod downtime;
+mod limits;
 mod once;
 mod running;
 mod sequence;

@@ -113,9 +113,24 @@ impl Bureau {
         bureau
     }
 
+    /// Everybody gets so many mails of their own a day, and the rest in a digest.
+    pub fn limited(now: &str, at_once_a_day: u16) -> Self {
+        let mut bureau = Self::new(now);
+        let office = Office { at_once_a_day, ..office() };
+        bureau.world = world_of(bureau.test.db.clone(), bureau.clock.clone(), office);
+        let config = Config::load(bureau.dir.path(), std::iter::empty(), &[]).unwrap();
+        bureau.courier = Courier::new(bureau.world.clone(), Sender::from_config(&config, bureau.dir.path()).unwrap());
+        bureau
+    }
+
     /// Another process on the same database, with the same clock.
     pub fn other_world(&self) -> World {
         world(Db::open(&DatabaseSettings::new(self.test.url())).unwrap(), self.clock.clone())
+    }
+
+    /// A process whose clock shows something else.
+    pub fn world_at(&self, now: &str) -> World {
+        world(self.test.db.clone(), Clock::fixed(at(now)))
     }
 
     pub fn write<T: Send + 'static>(
@@ -408,7 +423,11 @@ pub fn read_mail(bytes: &[u8]) -> Mail {
 }
 
 fn world(db: Db, clock: Clock) -> World {
-    World::new(db, clock, Ids::system(), office(), "example.cn", "https://rectify.example.cn").unwrap()
+    world_of(db, clock, office())
+}
+
+fn world_of(db: Db, clock: Clock, office: Office) -> World {
+    World::new(db, clock, Ids::system(), office, "example.cn", "https://rectify.example.cn").unwrap()
 }
 
 fn ticket(
