@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod overview;
 pub mod page;
 pub mod params;
+pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
 pub mod sandbox;
@@ -60,7 +61,7 @@ fn resources(config: &mut ServiceConfig<'_>) {
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
-    config.configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
+    config.configure(reminder_rules::routes).configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
 }
 
 /// No such address, or one that doesn't know the method.

@@ -10,6 +10,7 @@ pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod reminder_rules;
 pub mod reminders;
 pub mod tickets;
 pub mod timeline;

@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod notices;
 pub mod outbox;
 pub mod page;
+pub mod periods;
 mod pool;
 pub mod recipients;
 pub mod reference;
