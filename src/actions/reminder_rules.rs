@@ -91,6 +91,8 @@ pub struct RepeatChange {
 /// What is asked for.
 #[derive(Debug)]
 pub enum Intent {
+    /// A rule as it was typed in.
+    Make(Box<RuleChange>),
     Create(Rule),
     Change { code: String, version: Option<i64>, change: Box<RuleChange> },
     Remove { code: String, version: Option<i64> },
@@ -215,20 +217,8 @@ fn tomorrow(read: &Read<'_>) -> Instant {
 fn decide(read: &mut Read<'_>, actor: &Actor, intent: Intent) -> Outcome<Decided> {
     actor.require(&KEEPERS)?;
     match intent {
-        Intent::Create(rule) => {
-            // Nobody sets these two.
-            let rule = Rule { since: None, series: 0, ..rule };
-            checked(&rule)?;
-            let rows = reference::rule_rows(read.conn)?;
-            if rows.iter().any(|row| row.rule.code == rule.code) {
-                let what = Arg::both("规则代码", "The rule's code");
-                return Err(Refusal::new(Code::Duplicate).with("what", what).with("value", &rule.code).into());
-            }
-            if rows.len() >= RULES_MAX {
-                return Err(Refusal::new(Code::RulesTooMany).with("max", RULES_MAX).into());
-            }
-            Ok(Decided { held: None, rule: Some(rule) })
-        }
+        Intent::Make(given) => newly(read, made(*given)?),
+        Intent::Create(rule) => newly(read, rule),
         Intent::Change { code, version, change } => {
             let held = held(read, &code, version)?;
             let rule = changed(&held.rule, *change)?;
@@ -237,6 +227,57 @@ fn decide(read: &mut Read<'_>, actor: &Actor, intent: Intent) -> Outcome<Decided
         }
         Intent::Remove { code, version } => Ok(Decided { held: Some(held(read, &code, version)?), rule: None }),
     }
+}
+
+fn newly(read: &mut Read<'_>, rule: Rule) -> Outcome<Decided> {
+    checked(&rule)?;
+    let rows = reference::rule_rows(read.conn)?;
+    if rows.iter().any(|row| row.rule.code == rule.code) {
+        let what = Arg::both("规则代码", "The rule's code");
+        return Err(Refusal::new(Code::Duplicate).with("what", what).with("value", &rule.code).into());
+    }
+    if rows.len() >= RULES_MAX {
+        return Err(Refusal::new(Code::RulesTooMany).with("max", RULES_MAX).into());
+    }
+    Ok(Decided { held: None, rule: Some(rule) })
+}
+
+/// A rule of which all that must be there is; every field that is missing is told at once.
+fn made(given: RuleChange) -> Result<Rule, Refusal> {
+    let mut check = Check::new();
+    let missing = [
+        ("/code", !given.code.is_given()),
+        ("/name_zh", !given.name_zh.is_given()),
+        ("/name_en", !given.name_en.is_given()),
+        ("/subject", !given.subject.is_given()),
+        ("/anchor", !given.anchor.is_given()),
+        ("/audience", !given.audience.is_given()),
+        ("/delivery", !given.delivery.is_given()),
+    ];
+    for (pointer, _) in missing.into_iter().filter(|(_, is_missing)| *is_missing) {
+        check.fault(Fault::at(pointer, Code::FieldRequired));
+    }
+    check.done(())?;
+    let blank = Rule {
+        code: given.code.clone().over(None).unwrap_or_default(),
+        name_zh: String::new(),
+        name_en: String::new(),
+        subject: Subject::Ticket,
+        anchor: Anchor::Due,
+        offsets: Vec::new(),
+        unit: working_days(),
+        time: morning(),
+        repeat: None,
+        states: Vec::new(),
+        audience: Vec::new(),
+        copies: Vec::new(),
+        severities: Vec::new(),
+        delivery: Delivery::Digest,
+        active: true,
+        since: None,
+        series: 0,
+    };
+    changed(&blank, given)
 }
 
 fn held(read: &mut Read<'_>, code: &str, version: Option<i64>) -> Outcome<RuleRow> {

@@ -54,12 +54,12 @@ pub async fn list_reminder_rules(call: Call, list: List<NoFilter>) -> Answer {
 #[utoipa::path(tag = "reminders", params(DryRun), request_body = Rule,
     responses((status = 201, body = RuleOut), (status = 200, body = RuleTried)))]
 #[post("/reminder-rules")]
-pub async fn create_reminder_rule(call: Call, dry: Params<DryRun>, body: Body<Rule>) -> Answer {
+pub async fn create_reminder_rule(call: Call, dry: Params<DryRun>, body: Body<RuleChange>) -> Answer {
     if dry.peek().is_some_and(|dry| dry.dry_run) {
-        return tried(call, (dry, body), |(_, rule)| Intent::Create(rule)).await;
+        return tried(call, (dry, body), |(_, given)| Intent::Make(Box::new(given))).await;
     }
-    call.write((dry, body), |tx, who, (_, rule)| {
-        let code = acts::apply(tx, who, Intent::Create(rule))?;
+    call.write((dry, body), |tx, who, (_, given)| {
+        let code = acts::apply(tx, who, Intent::Make(Box::new(given)))?;
         let rule = views::get(&mut tx.read(), who, &code)?;
         Reply::created(format!("/api/v1/reminder-rules/{code}"), &rule, rule.version)
     })

@@ -2,6 +2,7 @@
 
 mod answers;
 mod once;
+mod rules;
 mod running;
 mod sequence;
 mod stops;
