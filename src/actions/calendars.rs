@@ -46,7 +46,12 @@ pub struct DayChange {
 /// What is asked for.
 #[derive(Debug)]
 pub enum Intent {
-    Day { code: String, date: NaiveDate, version: Option<i64>, change: DayChange },
+    Day {
+        code: String,
+        date: NaiveDate,
+        version: Option<i64>,
+        change: DayChange,
+    },
     /// The years of this calendar as they stand in it.
     Years(Calendar),
     /// The years of this calendar of which nothing is known here.
@@ -201,7 +206,12 @@ fn changed_years(one: &Calendar, other: &Calendar) -> BTreeSet<i32> {
         known.into_iter().chain(calendar.listed().map(|(date, _)| date.year()).collect::<Vec<_>>())
     };
     let all: BTreeSet<i32> = years(one).chain(years(other)).collect();
-    all.into_iter().filter(|year| one.clone().only_years(|held| held == *year).in_version(1) != other.clone().only_years(|held| held == *year).in_version(1)).collect()
+    all.into_iter()
+        .filter(|year| {
+            one.clone().only_years(|held| held == *year).in_version(1)
+                != other.clone().only_years(|held| held == *year).in_version(1)
+        })
+        .collect()
 }
 
 fn move_dates(
@@ -234,7 +244,9 @@ fn move_dates(
 fn save(tx: &mut Tx<'_>, actor: &Actor, row: &TicketRow, shift: Shift, calendar: &Calendar) -> Outcome<()> {
     let cause = json!({"calendar": calendar.code, "version": calendar.version});
     let (act, payload) = match shift.what {
-        What::Moved(CountedDate::Due, from, to) => ("ticket.due_moved", json!({"from": from, "to": to, "cause": cause})),
+        What::Moved(CountedDate::Due, from, to) => {
+            ("ticket.due_moved", json!({"from": from, "to": to, "cause": cause}))
+        }
         What::Moved(CountedDate::LookBack, from, to) => {
             ("ticket.look_back_moved", json!({"from": from, "to": to, "cause": cause}))
         }

@@ -15,8 +15,8 @@ use crate::domain::reminder::{
     Anchor, Audience, DayUnit, Delivery, Repeat, Rule, RuleFault, Subject, morning, working_days,
 };
 use crate::domain::vocabulary::{Role, Severity, State};
-use crate::store::reference::{self, RuleRow};
 use crate::store::ledger;
+use crate::store::reference::{self, RuleRow};
 use crate::transaction::{Outcome, Read, Tx};
 use chrono::NaiveTime;
 use serde::Deserialize;
@@ -94,8 +94,15 @@ pub enum Intent {
     /// A rule as it was typed in.
     Make(Box<RuleChange>),
     Create(Rule),
-    Change { code: String, version: Option<i64>, change: Box<RuleChange> },
-    Remove { code: String, version: Option<i64> },
+    Change {
+        code: String,
+        version: Option<i64>,
+        change: Box<RuleChange>,
+    },
+    Remove {
+        code: String,
+        version: Option<i64>,
+    },
 }
 
 /// A rule that was tried: as it would be (`None` where it would be gone), and what would be told otherwise.
@@ -173,10 +180,7 @@ pub fn apply(tx: &mut Tx<'_>, actor: &Actor, intent: Intent) -> Outcome<String> 
 fn insert(tx: &mut Tx<'_>, rule: &Rule) -> Outcome<()> {
     let rows = reference::rule_rows(tx.conn)?;
     let position = rows.iter().map(|row| row.position + 1).max().unwrap_or(0);
-    Ok(reference::insert_rule(
-        tx.conn,
-        &RuleRow { rule: rule.clone(), position, version: 1, updated_at: tx.now },
-    )?)
+    Ok(reference::insert_rule(tx.conn, &RuleRow { rule: rule.clone(), position, version: 1, updated_at: tx.now })?)
 }
 
 /// Rules that answer acts have nothing planned; of the others what they speak of is looked at again.
@@ -301,7 +305,10 @@ fn checked(rule: &Rule) -> Result<(), Refusal> {
 fn changed(held: &Rule, change: RuleChange) -> Result<Rule, Refusal> {
     let mut check = Check::new();
     if change.code.is_given() && change.code != Patch::Set(held.code.clone()) {
-        let reason = Arg::both("规则代码不能更改：已发送的提醒记在它名下", "A rule keeps its code: what was sent is recorded under it");
+        let reason = Arg::both(
+            "规则代码不能更改：已发送的提醒记在它名下",
+            "A rule keeps its code: what was sent is recorded under it",
+        );
         check.fault(Fault::at("/code", Code::FieldNotAllowed).with("reason", reason));
     }
     let rule = Rule {

@@ -97,11 +97,10 @@ pub(super) fn compare(
 ) -> Outcome<Replanned> {
     let now = read.now;
     let first_tick = ledger::first_tick(read.conn)?.unwrap_or(now);
-    let mut look =
-        Look { asked, now, counted: HashMap::new(), found: Replanned::default(), units: Vec::new() };
-    let speaks_of = |subject: Subject| asked.rules.iter().any(|(one, other)| {
-        [one, other].into_iter().flatten().any(|rule| rule.subject == subject)
-    });
+    let mut look = Look { asked, now, counted: HashMap::new(), found: Replanned::default(), units: Vec::new() };
+    let speaks_of = |subject: Subject| {
+        asked.rules.iter().any(|(one, other)| [one, other].into_iter().flatten().any(|rule| rule.subject == subject))
+    };
     if speaks_of(Subject::Ticket) {
         let mut after: Option<TicketId> = None;
         loop {

@@ -61,7 +61,11 @@ fn resources(config: &mut ServiceConfig<'_>) {
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
-    config.configure(reminder_rules::routes).configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
+    config
+        .configure(reminder_rules::routes)
+        .configure(reminders::routes)
+        .configure(messages::routes)
+        .configure(sandbox::routes);
 }
 
 /// No such address, or one that doesn't know the method.

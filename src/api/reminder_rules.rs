@@ -89,8 +89,7 @@ pub async fn change_reminder_rule(
     body: Body<RuleChange>,
 ) -> Answer {
     let (code, version) = (code.into_inner(), call.version);
-    let intent =
-        move |(_, change): (DryRun, RuleChange)| Intent::Change { code, version, change: Box::new(change) };
+    let intent = move |(_, change): (DryRun, RuleChange)| Intent::Change { code, version, change: Box::new(change) };
     if dry.peek().is_some_and(|dry| dry.dry_run) {
         return tried(call, (dry, body), intent).await;
     }

@@ -29,8 +29,7 @@ pub(super) fn import(general: &General, file: &Path, dry_run: bool, json: bool) 
             if json {
                 say_json(&problem(&refusal, lang));
             }
-            let told: Vec<String> =
-                refusal.faults.iter().map(|fault| fault_words(fault, Some(&shown), lang)).collect();
+            let told: Vec<String> = refusal.faults.iter().map(|fault| fault_words(fault, Some(&shown), lang)).collect();
             complain(&told.join("\n"));
             return Ok(ExitCode::FAILURE);
         }
@@ -38,9 +37,7 @@ pub(super) fn import(general: &General, file: &Path, dry_run: bool, json: bool) 
     let years: Vec<i32> = calendar.years().map(|(year, _)| year).collect();
     let actor = Actor::system("cli");
     let done: Result<CalendarChanges, Failure> = if dry_run {
-        installation.world.read_now(move |read| {
-            Ok(calendars::rehearse(read, &actor, Intent::Years(calendar))?.changes)
-        })
+        installation.world.read_now(move |read| Ok(calendars::rehearse(read, &actor, Intent::Years(calendar))?.changes))
     } else {
         installation.world.write_now(move |tx| calendars::apply(tx, &actor, Intent::Years(calendar)))
     };

@@ -1,7 +1,7 @@
 //! `rectify import`: an office's CSV files, the way an administrator at the machine takes them in.
 
-use super::{General, calendar};
 use super::say::{CliFault, complain, fault_words, problem, say, say_json, unreadable};
+use super::{General, calendar};
 use crate::actions::imports::{self, Fate, File, Imported, Kind};
 use crate::domain::actor::Actor;
 use crate::domain::words::Lang;
@@ -66,9 +66,8 @@ enum What {
 const CALENDAR: &str = "calendar";
 
 fn kinds() -> impl TypedValueParser<Value = What> {
-    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.as_str()).chain([CALENDAR])).try_map(|word| {
-        if word == CALENDAR { Ok(What::Calendar) } else { word.parse::<Kind>().map(What::Rows) }
-    })
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.as_str()).chain([CALENDAR]))
+        .try_map(|word| if word == CALENDAR { Ok(What::Calendar) } else { word.parse::<Kind>().map(What::Rows) })
 }
 
 pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, CliFault> {

@@ -120,9 +120,9 @@ fn import(installation: &Installation, file: &Path, dry_run: bool, json: bool) -
     let text = std::fs::read_to_string(file).map_err(|fault| unreadable(&shown, &fault))?;
     let rules = parse_rules(&text).map_err(refused)?;
     let take = |tx: &mut crate::transaction::Tx<'_>, rules| reminder_rules::import(tx, &Actor::system("cli"), rules);
-    let imported = installation.world.write_now(move |tx| {
-        if dry_run { tx.rehearse(|tx| take(tx, rules)) } else { take(tx, rules) }
-    })?;
+    let imported = installation
+        .world
+        .write_now(move |tx| if dry_run { tx.rehearse(|tx| take(tx, rules)) } else { take(tx, rules) })?;
     let Imported { created, changed, unchanged } = &imported;
     if json {
         say_json(&json!({"dry_run": dry_run, "created": created, "changed": changed, "unchanged": unchanged}));
@@ -130,7 +130,11 @@ fn import(installation: &Installation, file: &Path, dry_run: bool, json: bool) -
     }
     let lang = installation.lang();
     let names = |codes: &[String]| if codes.is_empty() { "–".to_owned() } else { codes.join(" ") };
-    let head = if dry_run { lang.pick("试运行，未作任何更改。将：\n", "Dry run, nothing was changed. Would be:\n") } else { "" };
+    let head = if dry_run {
+        lang.pick("试运行，未作任何更改。将：\n", "Dry run, nothing was changed. Would be:\n")
+    } else {
+        ""
+    };
     say(&match lang {
         Lang::Zh => {
             format!("{head}新增：{}\n更改：{}\n未变：{}", names(created), names(changed), names(unchanged))

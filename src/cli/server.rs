@@ -67,7 +67,8 @@ pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, ConfigF
 
 /// Years of the shipped calendar of which nothing is known here, not even a single day.
 async fn add_shipped_years(world: &World) -> Result<(), CliFault> {
-    let shipped = Calendar::from_toml(CN_TOML).map_err(|fault| Failure::broken(format!("the shipped calendar: {fault}")))?;
+    let shipped =
+        Calendar::from_toml(CN_TOML).map_err(|fault| Failure::broken(format!("the shipped calendar: {fault}")))?;
     let looked = shipped.clone();
     let is_missing = world.read(move |read| {
         let held = &read.office.calendar;

@@ -17,8 +17,8 @@ mod record;
 mod rule;
 pub use record::{EndReason, MessageKind, MessageState, ReminderState, Told};
 pub use rule::{
-    Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules,
-    morning, parse_rules, working_days,
+    Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules, morning,
+    parse_rules, working_days,
 };
 
 /// How far a step may be moved in search of a working day.
@@ -193,7 +193,9 @@ impl SkipReason {
         match self {
             Self::BeforeStart => lang.pick("早于起算时间", "earlier than what it is counted from"),
             Self::BeforeFirstTick => lang.pick("早于系统启用时间", "earlier than this installation's first look"),
-            Self::RuleNewer => lang.pick("早于该提醒规则的设立或修改", "earlier than its rule, or the rule's last change"),
+            Self::RuleNewer => {
+                lang.pick("早于该提醒规则的设立或修改", "earlier than its rule, or the rule's last change")
+            }
             Self::Superseded => lang.pick("已由后一步提醒代替", "a newer step tells the same"),
             Self::NoAudience => lang.pick("没有可通知的对象", "there is nobody to tell"),
         }

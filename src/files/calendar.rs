@@ -47,7 +47,10 @@ fn day(row: &mut Row<'_>) -> Option<(NaiveDate, DayMark, Option<String>)> {
         row.fault("date", bad(Code::FieldDate));
     }
     if Calendar::new("", 1, [], []).with_day(on, mark, None).is_err() {
-        let reason = Arg::both("该日本来就上班，只有周六、周日可以调为工作日", "That day is worked anyway; only a Saturday or Sunday can be made a working day");
+        let reason = Arg::both(
+            "该日本来就上班，只有周六、周日可以调为工作日",
+            "That day is worked anyway; only a Saturday or Sunday can be made a working day",
+        );
         row.fault("kind", bad(Code::FieldNotAllowed).with("reason", reason));
     }
     Some((on, mark, name))

@@ -51,9 +51,7 @@ pub fn year_of(calendar: &Calendar, year: i32, today: NaiveDate) -> Outcome<Cale
         provisional: !calendar.covers(year),
         source: calendar.years().find(|(held, _)| *held == year).and_then(|(_, source)| source.map(str::to_owned)),
         working_days: dates.filter(|date| calendar.is_working(*date)).count(),
-        days: listed
-            .map(|(date, day)| CalendarDay { date, kind: day.kind.into(), name: day.name.clone() })
-            .collect(),
+        days: listed.map(|(date, day)| CalendarDay { date, kind: day.kind.into(), name: day.name.clone() }).collect(),
         next_year_missing: calendar.misses_next_year(today),
         version: calendar.version,
     })

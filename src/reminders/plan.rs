@@ -42,7 +42,13 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
         for (step, reason) in &owed.skipped {
             let asked = rules.iter().find(|rule| rule.code == step.rule).map(|rule| rule.addressed(step.index));
             let audience = words(asked.unwrap_or_default().into_iter().map(|(who, _)| who));
-            lines.rows.push(ReminderRow::skipped(tx.id(), &cause(one, step, number(&step.rule, step.index)), audience, reason.as_str(), now));
+            lines.rows.push(ReminderRow::skipped(
+                tx.id(),
+                &cause(one, step, number(&step.rule, step.index)),
+                audience,
+                reason.as_str(),
+                now,
+            ));
         }
         for due in &owed.due {
             let cause = cause(one, &due.step, number(&due.step.rule, due.step.index));

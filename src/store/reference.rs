@@ -171,7 +171,8 @@ fn read_rule((code, position, definition, version, updated_at, since, series): R
 }
 
 fn written_rule(rule: &Rule) -> StoreResult<String> {
-    serde_json::to_string(rule).map_err(|fault| StoreError::Unavailable(format!("reminder rule {}: {fault}", rule.code)))
+    serde_json::to_string(rule)
+        .map_err(|fault| StoreError::Unavailable(format!("reminder rule {}: {fault}", rule.code)))
 }
 
 /// The reminder rules with their versions, in their order.
@@ -211,9 +212,8 @@ pub fn insert_rule(conn: &mut Conn, row: &RuleRow) -> StoreResult<()> {
 
 /// Saves over version `held`; `false` when somebody else was faster.
 pub fn save_rule(conn: &mut Conn, row: &RuleRow, held: i64) -> StoreResult<bool> {
-    let target = reminder_rules::table
-        .filter(reminder_rules::code.eq(&row.rule.code))
-        .filter(reminder_rules::version.eq(held));
+    let target =
+        reminder_rules::table.filter(reminder_rules::code.eq(&row.rule.code)).filter(reminder_rules::version.eq(held));
     let saved = diesel::update(target)
         .set((
             reminder_rules::definition.eq(written_rule(&row.rule)?),

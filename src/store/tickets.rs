@@ -606,9 +606,10 @@ pub fn counted_by_calendar(
     let not_answered = vec![State::Issued, State::InProgress, State::Submitted, State::Returned, State::Carried];
     let counted = due_periods::table.filter(due_periods::due_on.ge(first)).select(due_periods::ticket_id);
     let due = tickets::state.eq_any(not_answered).and(tickets::provisional.or(tickets::id.eq_any(counted)));
-    let look_back =
-        tickets::state.eq(State::Accepted).and(tickets::look_back_on.is_not_null()).and(
-            tickets::look_back_on.assume_not_null().ge(first));
+    let look_back = tickets::state
+        .eq(State::Accepted)
+        .and(tickets::look_back_on.is_not_null())
+        .and(tickets::look_back_on.assume_not_null().ge(first));
     let mut query = tickets::table.filter(due.or(look_back)).into_boxed();
     if let Some(id) = after {
         query = query.filter(tickets::id.gt(id));

@@ -48,6 +48,9 @@ function pages(login) {
       ["letter", `/feedback/${letter}`],
       ["letter-register", "/feedback/new?ticket=2021Q1-F03-09"],
       ["mails", "/mail"],
+      ["rules", "/rules"],
+      ["rule", "/rules/unacknowledged"],
+      ["calendar", "/calendar"],
       ["mail", `/mail/${mail}`],
     ],
     "430502-liaison": [

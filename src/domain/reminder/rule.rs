@@ -105,7 +105,9 @@ text_enum! {
 }
 
 impl Who {
-    const fn fits(self, subject: Subject) -> bool {
+    /// Has that subject such people?
+    #[must_use]
+    pub const fn fits(self, subject: Subject) -> bool {
         match (self, subject) {
             (Self::Coordinators, _)
             | (Self::UnansweredLiaisons, Subject::Notice)
@@ -241,9 +243,8 @@ impl Rule {
         let counts_alike = (self.subject, self.anchor, self.unit, self.repeat, self.delivery)
             == (held.subject, held.anchor, held.unit, held.repeat, held.delivery);
         let is_same_row = counts_alike && self.offsets == held.offsets;
-        let speaks_more = self.active && !held.active
-            || adds(&self.states, &held.states)
-            || adds(&self.severities, &held.severities);
+        let speaks_more =
+            self.active && !held.active || adds(&self.states, &held.states) || adds(&self.severities, &held.severities);
         let since = if is_same_row && !speaks_more { held.since } else { Some(now) };
         Self { since, series: if is_same_row { held.series } else { series }, ..self }
     }

@@ -72,7 +72,10 @@ fn only_the_admin_changes_the_calendar_and_only_to_what_can_be() {
     assert_eq!(put("2026-03-17", json!({})), "422 request.invalid /kind field.required");
     assert_eq!(put("2026-03-17", json!({"kind": "make_up"})), "422 request.invalid /kind field.choice");
     assert_eq!(put("2026-03-17", json!({"kind": "workday"})), "422 request.invalid /kind field.not_allowed");
-    assert_eq!(put("2026-03-17", json!({"kind": "holiday", "name": "a\u{7}"})), "422 request.invalid /name field.control");
+    assert_eq!(
+        put("2026-03-17", json!({"kind": "holiday", "name": "a\u{7}"})),
+        "422 request.invalid /name field.control"
+    );
     assert_eq!(put("2026-03-17", json!({"kind": "holiday", "note": "a"})), "422 request.invalid /note field.unknown");
     assert_eq!(admin.put("/api/v1/calendars/us/days/2026-03-17", off()).problem(), "404 calendar.unknown");
     day(&admin, "2026-03-17", off()).is(200);
@@ -90,7 +93,10 @@ fn a_newly_decreed_holiday_moves_a_deadline_in_working_days_and_not_one_that_is_
     assert_eq!(contents(&app.world), before);
     assert_eq!((&tried["dry_run"], &tried["calendar"]["version"]), (&true.into(), &2.into()));
     let changes = &tried["changes"];
-    assert_eq!((&changes["deadlines"], &changes["look_backs"], &changes["confirmed"]), (&1.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&changes["deadlines"], &changes["look_backs"], &changes["confirmed"]),
+        (&1.into(), &0.into(), &0.into())
+    );
     assert_eq!(
         changes["first"],
         json!([{"reference": "2026Q1-F01-01", "date": "due", "from": "2026-03-20", "to": "2026-03-23"}])
@@ -99,13 +105,21 @@ fn a_newly_decreed_holiday_moves_a_deadline_in_working_days_and_not_one_that_is_
 
     let planned = |rule: &str| {
         let all = app.by("coordinator").get("/api/v1/tickets/2026Q1-F01-01/reminders?limit=200").is(200).json();
-        let of_rule = all["items"].as_array().unwrap().iter().find(|one| one["rule"] == rule && one["state"] == "planned").cloned();
+        let of_rule = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["rule"] == rule && one["state"] == "planned")
+            .cloned();
         of_rule.unwrap()["at"].clone()
     };
     assert_eq!(planned("before-1"), "2026-03-19T00:30:00Z");
     day(&admin, "2026-03-17", json!({"kind": "holiday", "name": "试验日"})).is(200);
     let ticket = due(&app, "2026Q1-F01-01");
-    assert_eq!((&ticket["due_on"], &ticket["due_version"], &ticket["original_due_on"]), (&"2026-03-23".into(), &3.into(), &"2026-03-13".into()));
+    assert_eq!(
+        (&ticket["due_on"], &ticket["due_version"], &ticket["original_due_on"]),
+        (&"2026-03-23".into(), &3.into(), &"2026-03-13".into())
+    );
     assert_eq!(planned("before-1"), "2026-03-20T00:30:00Z");
     let events = app.by("liaison").get("/api/v1/tickets/2026Q1-F01-01/events").is(200).json();
     let last = events["items"].as_array().unwrap().last().cloned().unwrap();
@@ -150,7 +164,9 @@ fn a_look_back_keeps_its_number_of_working_days() {
     let app = TestApp::start();
     round::acknowledged(&app);
     app.by("liaison").post("/api/v1/feedback", round::letter()).is(201);
-    app.by("coordinator").post("/api/v1/tickets/2026Q1-F01-01/review", json!({"decision": "accept", "reason": "好"})).is(200);
+    app.by("coordinator")
+        .post("/api/v1/tickets/2026Q1-F01-01/review", json!({"decision": "accept", "reason": "好"}))
+        .is(200);
     let held = look_back(&app);
     let tried = try_day(&app.by("admin"), "2026-03-17", json!({"kind": "holiday"}));
     assert_eq!(tried["changes"]["look_backs"], 1);
@@ -232,9 +248,7 @@ fn from_october_on_a_missing_year_is_told() {
     assert_eq!(told(), false);
     app.world.clock.set("2026-09-30T16:00:00Z".parse().unwrap()).unwrap();
     assert_eq!(told(), true);
-    app.world
-        .write_now(|tx| calendars::apply(tx, &Actor::system("cli"), Intent::Years(with_2027())))
-        .unwrap();
+    app.world.write_now(|tx| calendars::apply(tx, &Actor::system("cli"), Intent::Years(with_2027()))).unwrap();
     assert_eq!(told(), false);
     let version = app.world.read_now(|read| Ok(reference::version(read.conn)?)).unwrap();
     assert_eq!(version, 1);

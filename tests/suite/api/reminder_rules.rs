@@ -25,7 +25,10 @@ fn the_rules_are_listed_in_their_order_and_read_one_by_one() {
     let app = TestApp::start();
     let coordinator = app.by("coordinator");
     let first = coordinator.get("/api/v1/reminder-rules?limit=2&count=true").is(200);
-    assert_eq!((first.at("/items/0/code"), first.at("/items/1/code"), first.at("/total")), ("assigned".into(), "unacknowledged".into(), "19".into()));
+    assert_eq!(
+        (first.at("/items/0/code"), first.at("/items/1/code"), first.at("/total")),
+        ("assigned".into(), "unacknowledged".into(), "19".into())
+    );
     let next = first.at("/next");
     let second = coordinator.get(&format!("/api/v1/reminder-rules?limit=2&count=true&cursor={next}")).is(200);
     assert_eq!(second.at("/items/0/code"), "before-7");
@@ -50,12 +53,18 @@ fn a_rule_is_made_changed_by_field_and_taken_away() {
     let coordinator = app.by("coordinator");
     let made = coordinator.post(RULES, rule("before-5")).is(201);
     assert_eq!(made.header("location"), Some("/api/v1/reminder-rules/before-5"));
-    assert_eq!((made.at("/unit"), made.at("/time"), made.at("/version")), ("working_days".into(), "08:30:00".into(), "1".into()));
+    assert_eq!(
+        (made.at("/unit"), made.at("/time"), made.at("/version")),
+        ("working_days".into(), "08:30:00".into(), "1".into())
+    );
     let change = json!({"offsets": [-5, -4], "repeat": {"every": 1, "at_most": 2}, "severities": ["prominent"], "time": "09:15"});
     let changed = coordinator.patch(&at("before-5"), change).is(200);
     assert_eq!(changed.header("etag"), Some("\"2\""));
     assert_eq!(changed.json()["offsets"], json!([-5, -4]));
-    let changed = coordinator.patch(&at("before-5"), json!({"repeat": {"every": 3}, "time": null, "severities": null})).is(200).json();
+    let changed = coordinator
+        .patch(&at("before-5"), json!({"repeat": {"every": 3}, "time": null, "severities": null}))
+        .is(200)
+        .json();
     assert_eq!(changed["repeat"], json!({"every": 3, "at_most": 2}));
     assert_eq!((&changed["time"], &changed["severities"]), (&"08:30:00".into(), &json!([])));
     let same = coordinator.patch(&at("before-5"), json!({"offsets": [-5, -4]})).is(200);
@@ -66,9 +75,12 @@ fn a_rule_is_made_changed_by_field_and_taken_away() {
     assert_eq!(coordinator.get(&at("before-5")).problem(), "404 not_found");
     let made = coordinator.post(RULES, rule("before-5")).is(201);
     assert_eq!(made.at("/active"), "true");
-    let acts: Vec<String> = app.world.write_now(|tx| {
-        Ok(rectify::store::events::list(tx.conn, "office", 0, 100)?.into_iter().map(|event| event.act).collect())
-    }).unwrap();
+    let acts: Vec<String> = app
+        .world
+        .write_now(|tx| {
+            Ok(rectify::store::events::list(tx.conn, "office", 0, 100)?.into_iter().map(|event| event.act).collect())
+        })
+        .unwrap();
     assert_eq!(acts, ["rule.created", "rule.changed", "rule.changed", "rule.changed", "rule.removed", "rule.created"]);
     assert!(app.by("viewer").get("/api/v1/audit/verify").is(200).at("/whole") == "true");
 }
@@ -125,7 +137,10 @@ fn whatever_is_wrong_about_a_rule_is_told_by_field_and_in_the_readers_language()
     assert_eq!(patch(json!({"offset": [1]})), "422 request.invalid /offset field.unknown");
     assert_eq!(coordinator.patch(&at("none"), json!({})).problem(), "404 not_found");
     assert_eq!(coordinator.delete(&at("none")).problem(), "404 not_found");
-    assert_eq!(coordinator.patch(&format!("{}?dry_run=maybe", at("before-7")), json!({})).problem(), "422 request.invalid ?dry_run field.type");
+    assert_eq!(
+        coordinator.patch(&format!("{}?dry_run=maybe", at("before-7")), json!({})).problem(),
+        "422 request.invalid ?dry_run field.type"
+    );
 }
 
 #[test]
@@ -156,7 +171,10 @@ fn a_stale_change_is_refused_and_a_repeat_is_answered_as_before() {
     coordinator.patch(&at("before-7"), json!({"name_en": "A week before"})).is(200);
     let stale = coordinator.with("If-Match", "\"1\"");
     for query in ["", "?dry_run=true"] {
-        assert_eq!(stale.patch(&format!("{}{query}", at("before-7")), json!({"active": false})).problem(), "412 version.stale");
+        assert_eq!(
+            stale.patch(&format!("{}{query}", at("before-7")), json!({"active": false})).problem(),
+            "412 version.stale"
+        );
         assert_eq!(stale.delete(&format!("{}{query}", at("before-7"))).problem(), "412 version.stale");
     }
     coordinator.with("If-Match", "\"2\"").patch(&at("before-7"), json!({"active": false})).is(200);
@@ -168,7 +186,8 @@ fn a_stale_change_is_refused_and_a_repeat_is_answered_as_before() {
 }
 
 fn tried(client: &Client, method: &str, code: &str, body: Value) -> Value {
-    let (path, bytes) = (format!("{}?dry_run=true", if method == "POST" { RULES.to_owned() } else { at(code) }), body.to_string());
+    let (path, bytes) =
+        (format!("{}?dry_run=true", if method == "POST" { RULES.to_owned() } else { at(code) }), body.to_string());
     let answer = client.send(method, &path, Some("application/json"), bytes.into_bytes()).is(200).json();
     assert_eq!(answer["dry_run"], true);
     answer
@@ -190,13 +209,19 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
     );
     assert_eq!(changes["first"][0]["at_before"], Value::Null);
     assert_eq!(changes["first"][0]["at_after"], "2026-03-06T00:30:00Z");
-    assert_eq!((&changes["first"][0]["reference"], &changes["first"][0]["unit"]["code"]), (&"2026Q1-F01-01".into(), &"430502".into()));
+    assert_eq!(
+        (&changes["first"][0]["reference"], &changes["first"][0]["unit"]["code"]),
+        (&"2026Q1-F01-01".into(), &"430502".into())
+    );
 
     let moved = tried(&coordinator, "PATCH", "before-3", json!({"offsets": [-2]}));
     assert_eq!((&moved["rule"]["offsets"], &moved["rule"]["version"]), (&json!([-2]), &2.into()));
     let changes = &moved["changes"];
     // Of F03 three days before is tomorrow, two days before the day after.
-    assert_eq!((&changes["tickets"], &changes["reminders_moved"], &changes["reminders_added"]), (&3.into(), &3.into(), &0.into()));
+    assert_eq!(
+        (&changes["tickets"], &changes["reminders_moved"], &changes["reminders_added"]),
+        (&3.into(), &3.into(), &0.into())
+    );
     assert_eq!(changes["first"][0]["at_before"], "2026-03-10T00:30:00Z");
     assert_eq!(changes["first"][0]["at_after"], "2026-03-11T00:30:00Z");
 

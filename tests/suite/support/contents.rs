@@ -24,7 +24,11 @@ pub fn contents(world: &World) -> BTreeMap<String, String> {
             let tables = words(conn, SQLITE_TABLES, POSTGRES_TABLES)?;
             let mut all = BTreeMap::new();
             for table in tables.into_iter().filter(|table| table != "tokens") {
-                let columns = words(conn, &format!("SELECT name AS word FROM pragma_table_info('{table}')"), "SELECT '' AS word")?;
+                let columns = words(
+                    conn,
+                    &format!("SELECT name AS word FROM pragma_table_info('{table}')"),
+                    "SELECT '' AS word",
+                )?;
                 let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
                 let sqlite = format!("SELECT {} AS word FROM \"{table}\" ORDER BY 1", quoted.join(" || '|' || "));
                 let postgres = format!("SELECT t::text AS word FROM \"{table}\" t ORDER BY 1");
