@@ -171,7 +171,7 @@ fn decide(read: &mut Read<'_>, actor: &Actor, intent: Intent) -> Outcome<(Calend
         Intent::Day { code, date, version, change } => {
             known(&code)?;
             check_version(version, held.version)?;
-            day_changed(&held, date, change)?
+            day_changed(&held, date, &change)?
         }
         Intent::Years(calendar) => {
             known(&calendar.code)?;
@@ -186,7 +186,7 @@ fn decide(read: &mut Read<'_>, actor: &Actor, intent: Intent) -> Outcome<(Calend
     Ok((held, next.in_version(version)))
 }
 
-fn day_changed(held: &Calendar, date: NaiveDate, change: DayChange) -> Result<Calendar, Refusal> {
+fn day_changed(held: &Calendar, date: NaiveDate, change: &DayChange) -> Result<Calendar, Refusal> {
     if !(1900..=2999).contains(&date.year()) {
         let place = Place::Parameter("date".to_owned());
         return Err(Refusal::field(Fault::new(place, Code::FieldDate)));
@@ -257,8 +257,8 @@ fn save(tx: &mut Tx<'_>, actor: &Actor, row: &TicketRow, shift: Shift, calendar:
     if let Some(period) = shift.period {
         // What is asked for in working days is asked from the date that holds now.
         if let Some(asked) = asked(tx, row)? {
-            let (counted_from, due_version) = (ticket.due.on, ticket.due.version + 1);
-            periods::set(tx.conn, &PeriodRow { counted_from, due_version, ..asked })?;
+            let (due_version, counted_from) = (ticket.due.version + 1, ticket.due.on);
+            periods::set(tx.conn, &PeriodRow { due_version, counted_from, ..asked })?;
         }
         periods::set(tx.conn, &PeriodRow { due_on: ticket.due.on, due_version: ticket.due.version, ..period })?;
     }

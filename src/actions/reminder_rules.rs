@@ -170,7 +170,7 @@ pub fn apply(tx: &mut Tx<'_>, actor: &Actor, intent: Intent) -> Outcome<String> 
             let next = RuleRow { rule: rule.clone(), version: row.version + 1, updated_at: tx.now, ..row.clone() };
             must_be_saved(reference::save_rule(tx.conn, &next, row.version)?, row.version)?;
         }
-        (Some(_), None) | (None, None) => reference::delete_rule(tx.conn, &code)?,
+        (Some(_) | None, None) => reference::delete_rule(tx.conn, &code)?,
     }
     reference::raise_version(tx.conn)?;
     look_again(tx, held.as_ref().map(|row| &row.rule), rule.as_ref())?;

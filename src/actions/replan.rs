@@ -82,6 +82,7 @@ type Moments = Rc<[(u16, Instant)]>;
 struct Look<'a> {
     asked: &'a Comparison<'a>,
     now: Instant,
+    first_tick: Instant,
     /// By rule, day, and whether it is the office after the change.
     counted: HashMap<(usize, NaiveDate, bool), Moments>,
     found: Replanned,
@@ -93,49 +94,29 @@ struct Look<'a> {
 pub(super) fn compare(
     read: &mut Read<'_>,
     asked: &Comparison<'_>,
-    mut moved: impl FnMut(&mut Read<'_>, &[TicketRow]) -> Outcome<HashMap<TicketId, TicketRow>>,
+    moved: impl FnMut(&mut Read<'_>, &[TicketRow]) -> Outcome<HashMap<TicketId, TicketRow>>,
 ) -> Outcome<Replanned> {
     let now = read.now;
     let first_tick = ledger::first_tick(read.conn)?.unwrap_or(now);
-    let mut look = Look { asked, now, counted: HashMap::new(), found: Replanned::default(), units: Vec::new() };
-    let speaks_of = |subject: Subject| {
-        asked.rules.iter().any(|(one, other)| [one, other].into_iter().flatten().any(|rule| rule.subject == subject))
-    };
-    if speaks_of(Subject::Ticket) {
-        let mut after: Option<TicketId> = None;
-        loop {
-            let rows = tickets::in_states(read.conn, &asked.states, after, PAGE)?;
-            let Some(last) = rows.last() else { break };
-            after = Some(last.id);
-            let changed = moved(read, &rows)?;
-            for row in &rows {
-                let facts = of_ticket(row, asked.before, first_tick);
-                let other = changed.get(&row.id).map_or(facts, |row| of_ticket(row, asked.after, first_tick));
-                if look.at(&facts, &other, Some((&row.reference, Some(row.unit_id)))) {
-                    look.found.tickets += 1;
-                }
-            }
-        }
+    let mut look =
+        Look { asked, now, first_tick, counted: HashMap::new(), found: Replanned::default(), units: Vec::new() };
+    if asked.is_about(Subject::Ticket) {
+        look.at_tickets(read, moved)?;
     }
-    if speaks_of(Subject::Notice) {
-        let mut before: Option<NoticeId> = None;
-        loop {
-            let rows = notices::list(read.conn, &[NoticeState::Issued], None, before, PAGE)?;
-            let Some(last) = rows.last() else { break };
-            before = Some(last.id);
-            for row in &rows {
-                let facts = of_notice(read, row, asked.before, first_tick)?;
-                if look.at(&facts, &facts, Some((&row.code, None))) {
-                    look.found.notices += 1;
-                }
-            }
-        }
+    if asked.is_about(Subject::Notice) {
+        look.at_notices(read)?;
     }
-    if speaks_of(Subject::Office) {
+    if asked.is_about(Subject::Office) {
         let facts = Facts::of_office(asked.before.zone, first_tick);
         look.at(&facts, &facts, None);
     }
     named(read, look)
+}
+
+impl Comparison<'_> {
+    fn is_about(&self, subject: Subject) -> bool {
+        self.rules.iter().any(|(one, other)| [one, other].into_iter().flatten().any(|rule| rule.subject == subject))
+    }
 }
 
 fn of_ticket(row: &TicketRow, office: &Office, first_tick: Instant) -> Facts {
@@ -165,6 +146,43 @@ fn named(read: &mut Read<'_>, look: Look<'_>) -> Outcome<Replanned> {
 }
 
 impl Look<'_> {
+    fn at_tickets(
+        &mut self,
+        read: &mut Read<'_>,
+        mut moved: impl FnMut(&mut Read<'_>, &[TicketRow]) -> Outcome<HashMap<TicketId, TicketRow>>,
+    ) -> Outcome<()> {
+        let (asked, first_tick) = (self.asked, self.first_tick);
+        let mut after: Option<TicketId> = None;
+        loop {
+            let rows = tickets::in_states(read.conn, &asked.states, after, PAGE)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            let changed = moved(read, &rows)?;
+            for row in &rows {
+                let facts = of_ticket(row, asked.before, first_tick);
+                let other = changed.get(&row.id).map_or(facts, |row| of_ticket(row, asked.after, first_tick));
+                if self.at(&facts, &other, Some((&row.reference, Some(row.unit_id)))) {
+                    self.found.tickets += 1;
+                }
+            }
+        }
+    }
+
+    fn at_notices(&mut self, read: &mut Read<'_>) -> Outcome<()> {
+        let mut before: Option<NoticeId> = None;
+        loop {
+            let rows = notices::list(read.conn, &[NoticeState::Issued], None, before, PAGE)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            before = Some(last.id);
+            for row in &rows {
+                let facts = of_notice(read, row, self.asked.before, self.first_tick)?;
+                if self.at(&facts, &facts, Some((&row.code, None))) {
+                    self.found.notices += 1;
+                }
+            }
+        }
+    }
+
     /// Compares one subject; does anything about it change?
     fn at(&mut self, before: &Facts, after: &Facts, name: Option<(&str, Option<UnitId>)>) -> bool {
         let mut any = false;
@@ -225,7 +243,7 @@ impl Look<'_> {
         let (now, since) = (self.now, rule.since.unwrap_or(self.now));
         let is_told = |step: u16| come.iter().any(|(held, at)| *held == step && *at <= now);
         let moments = self.moments((index, rule), anchor, side);
-        moments.iter().filter(|(step, at)| *at > now && *at >= since && !is_told(*step)).copied().collect()
+        moments.iter().filter(|(step, at)| *at > now && *at > since && !is_told(*step)).copied().collect()
     }
 
     fn moments(&mut self, (index, rule): (usize, &Rule), anchor: AnchorAt, side: Side) -> Moments {

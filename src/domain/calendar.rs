@@ -88,6 +88,7 @@ pub struct TraceDay {
     pub counted: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn as_decreed<S: serde::Serializer>(kind: &DayKind, out: S) -> Result<S::Ok, S::Error> {
     DayMark::from(*kind).serialize(out)
 }

@@ -422,7 +422,7 @@ fn early(step: &Step, rule: &Rule, anchor: AnchorAt, facts: &Facts) -> Option<Sk
         Some(SkipReason::BeforeStart)
     } else if step.at < facts.first_tick {
         Some(SkipReason::BeforeFirstTick)
-    } else if rule.since.is_some_and(|since| step.at < since) {
+    } else if rule.since.is_some_and(|since| step.at <= since) {
         Some(SkipReason::RuleNewer)
     } else if rule.addressed(step.index).is_empty() {
         Some(SkipReason::NoAudience)

@@ -41,9 +41,9 @@ pub fn steps(changes: &Replanned, lens: &Lens) -> Option<Table> {
     let head = ["preview.subject", "preview.unit", "preview.before", "preview.after"];
     let row = |step: &StepChange| {
         let at = |at: Option<crate::domain::instant::Instant>| at.map_or_else(none, |at| lens.moment(at).text);
-        let unit = step.unit.as_ref().map(|unit| match unit.name_en.is_empty() {
-            true => unit.name.clone(),
-            false => lens.lang.pick(&unit.name, &unit.name_en).to_owned(),
+        let unit = step.unit.as_ref().map(|unit| {
+            let english = if unit.name_en.is_empty() { &unit.name } else { &unit.name_en };
+            lens.lang.pick(&unit.name, english).to_owned()
         });
         vec![
             step.reference.clone().unwrap_or_else(none),

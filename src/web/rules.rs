@@ -99,12 +99,12 @@ fn when(rule: &Rule, lens: &Lens) -> String {
 }
 
 fn whom(rule: &Rule, lens: &Lens) -> String {
-    let told = rule.audience.iter().map(|one| from_step(one, lens));
-    let copied = rule.copies.iter().map(|one| say_with(lens.lang, "rules.copy", &[("who", &from_step(one, lens))]));
+    let told = rule.audience.iter().map(|one| from_step(*one, lens));
+    let copied = rule.copies.iter().map(|one| say_with(lens.lang, "rules.copy", &[("who", &from_step(*one, lens))]));
     told.chain(copied).collect::<Vec<_>>().join(lens.t("word.comma"))
 }
 
-fn from_step(one: &Audience, lens: &Lens) -> String {
+fn from_step(one: Audience, lens: &Lens) -> String {
     let who = who_name(one.who, lens);
     if one.from_step == 0 {
         return who.to_owned();
@@ -367,13 +367,11 @@ fn time(form: &Form, faults: &mut Vec<Fault>) -> Patch<NaiveTime> {
     if !form.has("time") {
         return Patch::Keep;
     }
-    match form.text("time").trim().parse() {
-        Ok(time) => Patch::Set(time),
-        Err(_) => {
-            faults.push(Fault::at("/time", Code::FieldTime));
-            Patch::Keep
-        }
+    let read = form.text("time").trim().parse();
+    if read.is_err() {
+        faults.push(Fault::at("/time", Code::FieldTime));
     }
+    read.map_or(Patch::Keep, Patch::Set)
 }
 
 fn repeat(form: &Form, faults: &mut Vec<Fault>) -> Patch<RepeatChange> {

@@ -169,7 +169,7 @@ pub struct Rule {
     pub delivery: Delivery,
     #[serde(default = "active")]
     pub active: bool,
-    /// When it began to say what it says; steps before it are not owed. `None`: from the beginning.
+    /// When it began to say what it says; steps up to then are not owed. `None`: from the beginning.
     #[serde(skip)]
     pub since: Option<Instant>,
     /// Which of the rule's rows of steps this is: the ledger tells a step of it from one of a row before.

@@ -85,6 +85,9 @@ fn a_rule_is_made_changed_by_field_and_taken_away() {
     assert!(app.by("viewer").get("/api/v1/audit/verify").is(200).at("/whole") == "true");
 }
 
+/// What is spoilt about a rule, and the fault that tells it.
+type Case = (fn(&mut Value), &'static str);
+
 #[test]
 fn whatever_is_wrong_about_a_rule_is_told_by_field_and_in_the_readers_language() {
     let app = TestApp::start();
@@ -94,7 +97,6 @@ fn whatever_is_wrong_about_a_rule_is_told_by_field_and_in_the_readers_language()
         change(&mut body);
         coordinator.post(RULES, body)
     };
-    type Case = (fn(&mut Value), &'static str);
     let cases: [Case; 16] = [
         (|body| body["colour"] = "red".into(), "/colour field.unknown"),
         (|body| body["since"] = "2026-01-01T00:00:00Z".into(), "/since field.unknown"),
@@ -185,7 +187,7 @@ fn a_stale_change_is_refused_and_a_repeat_is_answered_as_before() {
     assert_eq!(keyed.post(RULES, rule("before-6")).problem(), "422 idempotency.key_reused");
 }
 
-fn tried(client: &Client, method: &str, code: &str, body: Value) -> Value {
+fn tried(client: &Client, method: &str, code: &str, body: &Value) -> Value {
     let (path, bytes) =
         (format!("{}?dry_run=true", if method == "POST" { RULES.to_owned() } else { at(code) }), body.to_string());
     let answer = client.send(method, &path, Some("application/json"), bytes.into_bytes()).is(200).json();
@@ -200,7 +202,7 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
     let coordinator = app.by("coordinator");
     let before = contents(&app.world);
     // Due on Friday the 6th (F03) and Friday the 13th (F01, F02); it is Monday the 2nd.
-    let made = tried(&coordinator, "POST", "", rule("before-5"));
+    let made = tried(&coordinator, "POST", "", &rule("before-5"));
     assert_eq!(made["rule"]["code"], "before-5");
     let changes = &made["changes"];
     assert_eq!(
@@ -214,7 +216,7 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
         (&"2026Q1-F01-01".into(), &"430502".into())
     );
 
-    let moved = tried(&coordinator, "PATCH", "before-3", json!({"offsets": [-2]}));
+    let moved = tried(&coordinator, "PATCH", "before-3", &json!({"offsets": [-2]}));
     assert_eq!((&moved["rule"]["offsets"], &moved["rule"]["version"]), (&json!([-2]), &2.into()));
     let changes = &moved["changes"];
     // Of F03 three days before is tomorrow, two days before the day after.
@@ -225,11 +227,11 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
     assert_eq!(changes["first"][0]["at_before"], "2026-03-10T00:30:00Z");
     assert_eq!(changes["first"][0]["at_after"], "2026-03-11T00:30:00Z");
 
-    let filtered = tried(&coordinator, "PATCH", "before-3", json!({"severities": ["prominent"]}));
+    let filtered = tried(&coordinator, "PATCH", "before-3", &json!({"severities": ["prominent"]}));
     assert_eq!((&filtered["changes"]["reminders_removed"], &filtered["changes"]["tickets"]), (&2.into(), &2.into()));
-    let off = tried(&coordinator, "PATCH", "before-3", json!({"active": false}));
+    let off = tried(&coordinator, "PATCH", "before-3", &json!({"active": false}));
     assert_eq!(off["changes"]["reminders_removed"], 3);
-    let gone = tried(&coordinator, "DELETE", "requirements-open", Value::Null);
+    let gone = tried(&coordinator, "DELETE", "requirements-open", &Value::Null);
     assert_eq!((&gone["rule"], &gone["changes"]["notices"]), (&Value::Null, &1.into()));
     assert_eq!(gone["changes"]["reminders_removed"], 10);
     assert_eq!(gone["changes"]["first"][0]["reference"], "2026Q1");
