@@ -193,9 +193,9 @@ impl Look<'_> {
             if held == next {
                 continue;
             }
-            any = true;
             let gone: Vec<_> = held.iter().filter(|(_, at)| !next.iter().any(|(_, other)| other == at)).collect();
             let come: Vec<_> = next.iter().filter(|(_, at)| !held.iter().any(|(_, other)| other == at)).collect();
+            any |= !(gone.is_empty() && come.is_empty());
             let (mut gone, mut come) = (gone.into_iter(), come.into_iter());
             let Some(rule) = new.or(*old) else { continue };
             loop {

@@ -20,7 +20,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("rules.at_once", "即时发送", "At once"),
     ("rules.repeats", "之后每 {every} 日一次，共 {most} 次", "then every {every} days, {most} times in all"),
     ("rules.copy", "{who}（抄送）", "{who} (copy)"),
-    ("rules.from_step", "{who}（第 {n} 次起）", "{who} (from the {n}th on)"),
+    ("rules.from_step", "{who}（第 {n} 次起）", "{who} (from No. {n} on)"),
     ("rule.code", "代码", "Code"),
     ("rule.subject", "对象", "About"),
     ("rule.anchor", "起算", "Counted from"),

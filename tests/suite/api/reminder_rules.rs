@@ -227,6 +227,10 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
     assert_eq!(changes["first"][0]["at_before"], "2026-03-10T00:30:00Z");
     assert_eq!(changes["first"][0]["at_after"], "2026-03-11T00:30:00Z");
 
+    // What is only numbered otherwise changes for nobody.
+    let longer = tried(&coordinator, "PATCH", "before-3", &json!({"offsets": [-40, -3]}));
+    assert_eq!((&longer["changes"]["tickets"], &longer["changes"]["first"]), (&0.into(), &json!([])));
+
     let filtered = tried(&coordinator, "PATCH", "before-3", &json!({"severities": ["prominent"]}));
     assert_eq!((&filtered["changes"]["reminders_removed"], &filtered["changes"]["tickets"]), (&2.into(), &2.into()));
     let off = tried(&coordinator, "PATCH", "before-3", &json!({"active": false}));

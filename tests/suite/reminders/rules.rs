@@ -192,3 +192,24 @@ async fn another_process_plans_by_the_new_rules() {
     bureau.jump("2021-08-25T08:30:00+08:00").await;
     assert_eq!(fates(&bureau, "more"), ["0 sent"]);
 }
+
+#[test]
+fn changes_at_the_same_moment_are_all_made_and_all_seen() {
+    let bureau = Bureau::new("2021-08-16T09:00:00+08:00");
+    let other = bureau.other_world();
+    let before = other.read_now(|read| Ok(rectify::store::reference::version(read.conn)?)).unwrap();
+    let codes = ["a", "b", "c", "d", "e", "f"];
+    std::thread::scope(|scope| {
+        for (code, world) in codes.iter().zip([&bureau.world, &other].into_iter().cycle()) {
+            scope.spawn(move || {
+                let made = rule(code, &[-2]);
+                world.write_now(|tx| apply(tx, &Actor::system("test"), Intent::Create(made))).unwrap();
+            });
+        }
+    });
+    for world in [&bureau.world, &other] {
+        let (rules, version) =
+            world.read_now(|read| Ok((read.rules.len(), rectify::store::reference::version(read.conn)?))).unwrap();
+        assert_eq!((rules, version), (19 + codes.len(), before + 6));
+    }
+}
