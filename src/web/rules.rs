@@ -85,7 +85,7 @@ fn when(rule: &Rule, lens: &Lens) -> String {
     match rule.delivery {
         Delivery::AtOnce => format!("{anchor} · {}", lens.t("rules.at_once")),
         Delivery::Digest => {
-            let days = rule.offsets.iter().map(|offset| format!("{offset:+}")).collect::<Vec<_>>().join(" ");
+            let days = rule.offsets.iter().map(|offset| signed(*offset)).collect::<Vec<_>>().join(" ");
             let time = rule.time.format("%H:%M");
             let mut text = format!("{anchor} {days} {} {time}", unit(rule.unit, lens));
             if let Some(repeat) = rule.repeat {
@@ -96,6 +96,11 @@ fn when(rule: &Rule, lens: &Lens) -> String {
             text
         }
     }
+}
+
+/// `-3`, `0`, `+1`
+fn signed(offset: i32) -> String {
+    if offset == 0 { "0".to_owned() } else { format!("{offset:+}") }
 }
 
 fn whom(rule: &Rule, lens: &Lens) -> String {
@@ -303,7 +308,8 @@ fn step_fields(rule: &Rule, lens: &Lens) -> Vec<FieldView> {
 
 /// Is this part told, or copied, and from which step on?
 fn told_field(rule: &Rule, who: Who, lens: &Lens) -> FieldView {
-    let last = if rule.delivery == Delivery::AtOnce { 1 } else { FROM_STEPS };
+    let held = rule.audience.iter().chain(&rule.copies).find(|one| one.who == who).map_or(0, |one| one.from_step);
+    let last = if rule.delivery == Delivery::AtOnce { 1 } else { FROM_STEPS.max(held + 1) };
     let numbered = |word: &'static str, key: &'static str| {
         (0..last).map(move |step| (format!("{word}:{step}"), lens.tn(key, i64::from(step) + 1)))
     };

@@ -1,14 +1,17 @@
 //! A rule is changed while tickets are open: they are planned anew, nothing is told twice, and nothing of the past at all.
 
-use crate::support::bureau::{Bureau, SHUANGQING, cancelled_by};
+use crate::support::bureau::{Bureau, SHUANGQING, cancelled_by, day};
+use rectify::actions::calendars::{self, DayChange};
 use rectify::actions::reminder_rules::{Intent, RuleChange, apply};
 use rectify::domain::actor::Actor;
+use rectify::domain::calendar::DayMark;
 use rectify::domain::patch::Patch;
 use rectify::domain::reminder::{Anchor, Audience, DayUnit, Delivery, Rule, Subject, Who};
 use rectify::domain::ticket::Command;
 use rectify::domain::vocabulary::{Severity, State};
 use rectify::reminders::tick;
 use rectify::store::ledger::{self, ReminderFilter, ReminderRow};
+use rectify::store::periods::{self, PeriodRow};
 
 const FIRST: &str = "2021Q2-F01-01";
 
@@ -212,4 +215,29 @@ fn changes_at_the_same_moment_are_all_made_and_all_seen() {
             world.read_now(|read| Ok((read.rules.len(), rectify::store::reference::version(read.conn)?))).unwrap();
         assert_eq!((rules, version), (19 + codes.len(), before + 6));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newly_decreed_holiday_takes_the_reminders_of_a_counted_date_with_it() {
+    let mut bureau = with_one_ticket().await;
+    let ticket_id = bureau.ticket(FIRST).id;
+    // Due nine working days after the 16th.
+    let period = PeriodRow {
+        ticket_id,
+        due_version: 1,
+        due_on: day("2021-08-27"),
+        counted_from: day("2021-08-16"),
+        working_days: 9,
+    };
+    bureau.write(move |tx| Ok(periods::set(tx.conn, &period)?));
+    told(&mut bureau, "2021-08-25T10:00:00+08:00").await;
+    let change = DayChange { kind: DayMark::Holiday, name: None };
+    let (code, date) = ("cn".to_owned(), day("2021-08-26"));
+    let intent = calendars::Intent::Day { code, date, version: None, change };
+    let changes = bureau.write(move |tx| calendars::apply(tx, &Actor::system("test"), intent));
+    assert_eq!((changes.deadlines, bureau.ticket(FIRST).due_on), (1, day("2021-08-30")));
+    assert_eq!(told(&mut bureau, "2021-08-25T10:01:00+08:00").await, [""; 0]);
+    assert_eq!(told(&mut bureau, "2021-08-26T10:00:00+08:00").await, [""; 0]);
+    assert_eq!(told(&mut bureau, "2021-08-27T08:30:00+08:00").await, ["li: 即将到期 1 件", "wang: 即将到期 1 件"]);
+    assert_eq!(told(&mut bureau, "2021-08-30T08:30:00+08:00").await, ["li: 今日到期 1 件", "wang: 今日到期 1 件"]);
 }
