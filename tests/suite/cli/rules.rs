@@ -1,6 +1,8 @@
 //! `rectify rules` and `rectify import calendar`: as files, tried first, all or nothing.
 
 use super::Room;
+use rectify::domain::calendar::DayMark;
+use rectify::store::reference;
 use serde_json::json;
 
 const YEAR: &str = "date,kind,name\n2027-01-01,holiday,元旦\n2027-01-02,holiday,元旦\n2027-01-03,holiday,元旦\n2027-01-09,workday,元旦\n";
@@ -96,4 +98,31 @@ fn a_faulty_calendar_is_told_by_its_cells() {
     let broken = room.file("broken.toml", "code = ");
     assert_eq!(room.run(&["import", "calendar", &broken]).code, 1);
     assert!(room.run(&["import", "--help"]).ok().out.contains("calendar"));
+}
+
+#[test]
+fn a_server_takes_in_shipped_years_of_which_nothing_is_known() {
+    let room = begun();
+    let drop_years = |keep_a_day: bool| {
+        room.open()
+            .world
+            .write_now(move |tx| {
+                let held = (*tx.office.calendar).clone();
+                let mut fewer = held.clone().only_years(|year| year < 2026).in_version(held.version + 1);
+                if keep_a_day {
+                    fewer = fewer.with_day("2026-05-01".parse().unwrap(), DayMark::Holiday, None).unwrap();
+                }
+                reference::save_calendar(tx.conn, &fewer, |year| year >= 2026)?;
+                Ok(reference::raise_version(tx.conn)?)
+            })
+            .unwrap();
+    };
+    let is_known = || room.open().world.read_now(|read| Ok(read.office.calendar.covers(2026))).unwrap();
+    drop_years(false);
+    assert!(!is_known());
+    drop(room.server(&["serve"]));
+    assert!(is_known());
+    drop_years(true);
+    drop(room.server(&["serve"]));
+    assert!(!is_known(), "a day of it was edited");
 }
