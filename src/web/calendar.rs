@@ -194,8 +194,8 @@ fn dates(moves: &[DateMove], lens: &Lens) -> Option<Table> {
     let head = ["preview.subject", "preview.date", "preview.before", "preview.after"];
     let row = |one: &DateMove| {
         let date = match one.date {
-            CountedDate::Due => lens.t("date.due"),
-            CountedDate::LookBack => lens.t("date.look_back"),
+            CountedDate::Due => lens.t("preview.due"),
+            CountedDate::LookBack => lens.t("preview.look_back"),
         };
         vec![one.reference.clone(), date.to_owned(), lens.date(one.from), lens.date(one.to)]
     };

@@ -88,8 +88,8 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("preview.before", "原定", "Before"),
     ("preview.after", "改为", "After"),
     ("preview.date", "日期", "Date"),
-    ("date.due", "整改期限", "Due date"),
-    ("date.look_back", "复查日期", "Look-back"),
+    ("preview.due", "整改期限", "Due date"),
+    ("preview.look_back", "复查日期", "Look-back"),
     ("calendar.title", "工作日历", "Calendar"),
     ("calendar.working_days", "全年 {n} 个工作日", "{n} working days"),
     (
