@@ -2,6 +2,7 @@
 
 pub mod attachments;
 pub mod calendars;
+pub mod clock;
 pub mod feedback;
 pub mod findings;
 pub mod idempotency;

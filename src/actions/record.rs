@@ -15,7 +15,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, stream: Stream, act: &str, payload
     let head = events::head(tx.conn, &name)?;
     let (seq, prev_hash) = head.map_or_else(|| (1, vec![0; 32]), |(seq, hash)| (seq + 1, hash));
     let row = event(tx, actor, name, (seq, prev_hash), act, payload)?;
-    events::insert_all(tx.conn, &[row])?;
+    events::insert(tx.conn, &row)?;
     Ok(seq)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::actions::attachments::{self, NewFile};
 use crate::api::call::{Answer, Call, Reply, id};
+use crate::api::routes::Routes;
 use crate::domain::refusal::{Arg, Code, Fault as FieldFault, Refusal};
 use crate::http::problem::Fault;
 use crate::http::state::State;
@@ -17,12 +18,11 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use futures_util::StreamExt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Files of one request.
 const FILES: usize = 20;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(upload_attachments).service(get_attachment);
 }
 

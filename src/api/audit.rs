@@ -1,12 +1,12 @@
 //! `/audit`: proves the record.
 
 use crate::api::call::{Answer, Call, Reply};
+use crate::api::routes::Routes;
 use crate::domain::vocabulary::Role;
 use crate::queries::audit::{self, Verdict};
 use actix_web::get;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(verify_audit);
 }
 

@@ -5,18 +5,18 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::params::Params;
 use crate::api::reminder_rules::DryRun;
+use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::queries::calendars::{self, CalendarYear};
 use actix_web::{get, put, web};
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Working days that are counted at most.
 const WORKING_DAYS_MAX: u16 = 1_000;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     // The longer name first: `deadline` is no year.
     config.service(count_deadline).service(get_calendar_year).service(set_calendar_day);
 }

@@ -5,6 +5,7 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
+use crate::api::routes::Routes;
 use crate::domain::id::{AttachmentId, FeedbackId};
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::WorkResult;
@@ -12,9 +13,8 @@ use crate::queries::feedback::{self as views, FeedbackOut, FeedbackQuery, Receip
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_feedback).service(submit_feedback).service(get_feedback).service(get_receipt);
 }
 
@@ -51,7 +51,9 @@ pub struct ItemIn {
     #[serde(default)]
     #[schema(required = true)]
     pub ticket_id: String,
+    /// Why it came to the finding.
     #[serde(default)]
+    #[schema(required = true)]
     pub cause: String,
     #[serde(default)]
     #[schema(required = true)]

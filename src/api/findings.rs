@@ -4,6 +4,7 @@ use crate::actions::findings::{self, FindingFields};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
+use crate::api::routes::Routes;
 use crate::domain::id::{AssetId, FindingId};
 use crate::domain::patch::Patch;
 use crate::domain::refusal::Refusal;
@@ -12,9 +13,8 @@ use crate::queries::notices::{self as views, FindingOut};
 use actix_web::{get, patch, post, web};
 use chrono::NaiveDate;
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_findings).service(add_finding).service(get_finding).service(change_finding);
 }
 

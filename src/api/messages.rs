@@ -3,13 +3,13 @@
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
+use crate::api::routes::Routes;
 use crate::domain::id::MessageId;
 use crate::domain::refusal::Refusal;
 use crate::queries::messages::{self, MessageDetails, MessageOut, MessageQuery};
 use actix_web::{get, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_messages).service(get_message);
 }
 

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod calendars;
 pub mod call;
 pub mod docs;
+pub mod engine;
 pub mod etag;
 pub mod feedback;
 pub mod findings;
@@ -22,6 +23,7 @@ pub mod params;
 pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
+pub mod routes;
 pub mod sandbox;
 pub mod session;
 mod shape;
@@ -30,18 +32,18 @@ pub mod tokens;
 pub mod units;
 pub mod users;
 
+use crate::api::routes::Routes;
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::problem::Fault;
 use actix_web::{HttpRequest, HttpResponse, web};
-use utoipa_actix_web::scope;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Where everything of version 1 lies.
 pub const BASE: &str = "/api/v1";
 
 /// Registers the interface, its document and its reader.
 pub fn configure(config: &mut web::ServiceConfig) {
-    routes(&mut ServiceConfig::new(config));
+    let resources = |server: &mut web::ServiceConfig| resources(&mut Routes::serving(server));
+    config.service(web::scope(BASE).configure(resources).default_service(web::to(unknown)));
     config
         .service(docs::get_document)
         .service(docs::get_reader)
@@ -50,12 +52,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(unknown));
 }
 
-/// Every route that the document describes.
-pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(scope::scope(BASE).configure(resources).default_service(web::to(unknown)));
-}
-
-fn resources(config: &mut ServiceConfig<'_>) {
+/// Every route below `BASE`.
+pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(session::routes).configure(me::routes).configure(tokens::routes);
     config.configure(users::routes).configure(units::routes).configure(attachments::routes);
     config.configure(notices::routes).configure(findings::routes);
@@ -65,6 +63,7 @@ fn resources(config: &mut ServiceConfig<'_>) {
         .configure(reminder_rules::routes)
         .configure(reminders::routes)
         .configure(messages::routes)
+        .configure(engine::routes)
         .configure(sandbox::routes);
 }
 

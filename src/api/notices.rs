@@ -7,6 +7,7 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::{Body, Rows};
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
+use crate::api::routes::Routes;
 use crate::domain::id::NoticeId;
 use crate::domain::instant::Instant;
 use crate::domain::patch::Patch;
@@ -20,9 +21,8 @@ use crate::transaction::{Outcome, Tx};
 use actix_web::{get, patch, post, put, web};
 use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_notices).service(create_notice).service(get_notice).service(change_notice);
     config.service(get_coverage).service(replace_coverage).service(list_requirements).service(replace_requirements);
     config.service(issue_notice).service(close_notice);

@@ -1,17 +1,17 @@
 //! The interface's own description (`OpenAPI` 3.1), made from the handlers. What is true of every call, such as its
 //! problems, is added here; and it is asked which methods and parameters an address knows, so it can't be wrong.
 
-use crate::api::routes;
+use crate::api::routes::described;
+use crate::api::{BASE, resources};
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::http::health;
 use crate::http::identity::CSRF_HEADER;
 use crate::http::problem::Problem;
 use crate::queries::tickets::TicketOrder;
-use actix_web::{App, HttpRequest};
+use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 use utoipa::OpenApi;
-use utoipa_actix_web::AppExt;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -24,9 +24,11 @@ struct Document;
 #[must_use]
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        let app = App::new().into_utoipa_app().openapi(Document::openapi());
-        let app = app.service(health::get_health).service(health::get_readiness).configure(routes);
-        let mut document = serde_json::to_value(app.split_for_parts().1).unwrap_or_default();
+        let health = described(|routes| {
+            routes.service(health::get_health).service(health::get_readiness);
+        });
+        let whole = Document::openapi().merge_from(health).nest(BASE, described(resources));
+        let mut document = serde_json::to_value(whole).unwrap_or_default();
         complete(&mut document);
         document
     });
@@ -73,7 +75,7 @@ fn complete(document: &mut Value) {
 
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     // Plain pages of the service itself refuse nothing.
-    if !path.starts_with(crate::api::BASE) {
+    if !path.starts_with(BASE) {
         return;
     }
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
@@ -234,7 +236,7 @@ mod tests {
                 assert!(seen.insert(id.to_owned()), "{id} stands twice");
                 assert!(id.split_once('_').is_some(), "{method} {path} is called {id}");
                 assert!(operation["summary"].is_string(), "{id} has no summary");
-                if path.starts_with(crate::api::BASE) {
+                if path.starts_with(BASE) {
                     assert!(operation["responses"]["401"].is_object(), "{id} tells no problems");
                 }
                 if matches!(method, "put" | "patch") {

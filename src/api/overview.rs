@@ -1,11 +1,11 @@
 //! `/overview`: the desk's figures.
 
 use crate::api::call::{Answer, Call, Reply};
+use crate::api::routes::Routes;
 use crate::queries::overview::{self, Overview};
 use actix_web::get;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(get_overview);
 }
 

@@ -6,14 +6,14 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, NoFilter, Paging, Params};
+use crate::api::routes::Routes;
 use crate::domain::reminder::Rule;
 use crate::queries::reminder_rules::{self as views, RuleOut};
 use crate::transaction::Outcome;
 use actix_web::{delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_reminder_rules).service(create_reminder_rule).service(get_reminder_rule);
     config.service(change_reminder_rule).service(delete_reminder_rule);
 }

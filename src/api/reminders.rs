@@ -3,11 +3,11 @@
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, NoFilter, Paging};
+use crate::api::routes::Routes;
 use crate::queries::reminders::{self, ReminderOut, ReminderQuery};
 use actix_web::{get, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_reminders).service(list_ticket_reminders);
 }
 

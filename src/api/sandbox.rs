@@ -2,14 +2,14 @@
 
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
+use crate::api::routes::Routes;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::sandbox::Jump;
 use actix_web::post;
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(set_clock);
 }
 

@@ -3,15 +3,15 @@
 use crate::actions::sign_in;
 use crate::api::call::{Answer, Call, Input, Reply};
 use crate::api::json::Body;
+use crate::api::routes::Routes;
 use crate::http::identity::{Credentials, ended_cookie, session_cookie};
 use crate::http::state::State;
 use crate::queries::people::{Credential, Via};
 use crate::queries::users::{self, Me};
 use actix_web::{delete, post};
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(create_session).service(end_session);
 }
 

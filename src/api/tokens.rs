@@ -5,12 +5,12 @@ use crate::api::call::{Answer, Call, Reply, id};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging, Params};
+use crate::api::routes::Routes;
 use crate::queries::users::{self as views, Token};
 use actix_web::{delete, get, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_tokens).service(create_token).service(revoke_token);
 }
 

@@ -5,11 +5,11 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
+use crate::api::routes::Routes;
 use crate::queries::units::{self as views, Unit, UnitQuery};
 use actix_web::{get, patch, post, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_units).service(create_unit).service(get_unit).service(change_unit);
 }
 

@@ -5,12 +5,12 @@ use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
+use crate::api::routes::Routes;
 use crate::domain::patch::Patch;
 use crate::queries::users::{self as views, User, UserQuery};
 use actix_web::{get, patch, post, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn routes(config: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_users).service(create_user).service(get_user).service(change_user);
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod calendar;
+mod clock;
 mod config;
 mod demo;
 mod import;
@@ -86,6 +87,9 @@ enum Command {
     /// Prove that the record is whole
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show the times that count here, or accept those of a clock that leapt
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Print the settings that hold here, or every setting with its default
     Config(config::Arguments),
     /// Print the description of the REST interface, as the server gives it
@@ -106,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),
         Command::Audit(audit) => audit::run(general, &audit),
+        Command::Clock(command) => clock::run(general, &command),
         Command::Config(arguments) => config::run(general, &arguments),
         Command::Openapi => openapi::run(),
     };

@@ -82,6 +82,9 @@ text_enum! {
 }
 
 impl Role {
+    /// Those who read all.
+    pub const OFFICE: [Self; 4] = [Self::Coordinator, Self::Admin, Self::Approver, Self::Viewer];
+
     #[must_use]
     pub const fn name(self, lang: Lang) -> &'static str {
         match self {

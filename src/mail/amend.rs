@@ -154,11 +154,9 @@ fn replace(tx: &mut Tx<'_>, one: &Prepared, token: LeaseId, digests: &BTreeMap<S
     let Some(to) = &one.judged.to else { return Ok(()) };
     let other = match (one.message.kind, digests.get(&to.key)) {
         (MessageKind::Digest, Some(open)) => *open,
-        (MessageKind::Digest | MessageKind::AtOnce | MessageKind::Weekly, _) => {
-            let next_at = if one.message.kind == MessageKind::AtOnce { tx.now } else { next_open(tx) };
+        (MessageKind::Digest | MessageKind::AtOnce, _) => {
             let rule = one.message.rule.as_deref().unwrap_or_default();
-            let new =
-                NewMessage::single(tx.id(), (one.message.kind, rule), to, next_at, tx.now).replacing(&one.message);
+            let new = NewMessage::at_once(tx.id(), rule, to, tx.now).replacing(&one.message);
             outbox::insert(tx.conn, std::slice::from_ref(&new))?;
             new.id
         }
@@ -170,7 +168,7 @@ fn replace(tx: &mut Tx<'_>, one: &Prepared, token: LeaseId, digests: &BTreeMap<S
 
 /// Ledger rows and messages for those who are told instead.
 fn tell_successors(tx: &mut Tx<'_>, successors: Vec<&Heir>, digests: &BTreeMap<String, MessageId>) -> Outcome<()> {
-    let (now, next_at) = (tx.now, next_open(tx));
+    let now = tx.now;
     let (mut rows, mut singles, mut marked) = (Vec::new(), Vec::new(), Vec::new());
     for Heir { row, one } in successors {
         let cause = Cause {
@@ -184,11 +182,7 @@ fn tell_successors(tx: &mut Tx<'_>, successors: Vec<&Heir>, digests: &BTreeMap<S
         let digest = digests.get(&one.to.key).filter(|_| is_digested(tx, row));
         let message = digest.copied().unwrap_or_else(|| {
             let id: MessageId = tx.id();
-            let (kind, at) = match row.subject_kind {
-                Subject::Office => (MessageKind::Weekly, next_at),
-                Subject::Ticket | Subject::Notice => (MessageKind::AtOnce, now),
-            };
-            singles.push(NewMessage::single(id, (kind, &row.rule), &one.to, at, now));
+            singles.push(NewMessage::at_once(id, &row.rule, &one.to, now));
             id
         });
         rows.push(ReminderRow::queued(tx.id(), &cause, one, Some(message), now));
@@ -222,5 +216,5 @@ fn next_open(tx: &Tx<'_>) -> Instant {
 
 /// Is the row told as a line of a digest?
 fn is_digested(tx: &Tx<'_>, row: &ReminderRow) -> bool {
-    row.subject_kind != Subject::Office && tx.rule(&row.rule).is_some_and(|rule| rule.delivery == Delivery::Digest)
+    tx.rule(&row.rule).is_some_and(|rule| rule.delivery == Delivery::Digest)
 }

@@ -1,13 +1,13 @@
 //! What a message says: from the rows of its lines, as things stand now, to the plain data that `render` writes.
 
 use super::check::{Dossier, Judged, NoticeFile, TicketFile};
-use super::content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, WeeklyOverview};
+use super::content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing};
 use super::reader::{Reader, next_step, notes};
-use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest, render_weekly};
+use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest};
 use crate::domain::audit::Stream;
 use crate::domain::calendar::local_date;
 use crate::domain::id::{SubjectId, TicketId};
-use crate::domain::reminder::{Anchor, MessageKind, Told};
+use crate::domain::reminder::{Anchor, Delivery, MessageKind, Subject, Told};
 use crate::domain::standing;
 use crate::domain::vocabulary::{Ball, Part, State};
 use crate::domain::words::Lang;
@@ -26,7 +26,6 @@ use std::collections::BTreeMap;
 pub enum Content {
     Digest(Digest),
     AtOnce(Box<AtOnce>),
-    Weekly(WeeklyOverview),
 }
 
 impl Content {
@@ -34,7 +33,6 @@ impl Content {
         match self {
             Self::Digest(digest) => render_digest(digest),
             Self::AtOnce(at_once) => render_at_once(at_once),
-            Self::Weekly(overview) => render_weekly(overview),
         }
     }
 }
@@ -65,9 +63,8 @@ pub fn compose(
     let ticket = about.first().filter(|first| about.iter().all(|id| id == *first));
     let ticket = ticket.and_then(|id| desk.dossier.ticket(*id)).map(|file| (file.row.id, file.row.reference.clone()));
     let content = match message.kind {
-        MessageKind::Digest => Some(Content::Digest(desk.digest(&judged.keep, to))),
+        MessageKind::Digest => Some(Content::Digest(desk.digest(read, &judged.keep, to)?)),
         MessageKind::AtOnce => desk.at_once(read, &judged.keep, to)?.map(|at_once| Content::AtOnce(Box::new(at_once))),
-        MessageKind::Weekly => Some(Content::Weekly(desk.weekly(read, to)?)),
     };
     Ok(Composed { content, ticket })
 }
@@ -105,7 +102,9 @@ impl Desk<'_> {
         self.dossier.roster.unit(row.unit_id).map_or_else(String::new, |unit| unit.called(lang).to_owned())
     }
 
-    fn digest(&self, rows: &[ReminderRow], to: &Recipient) -> Digest {
+    fn digest(&self, read: &mut Read<'_>, rows: &[ReminderRow], to: &Recipient) -> Outcome<Digest> {
+        let has_week = rows.iter().any(|row| row.subject_kind == Subject::Office);
+        let week = if has_week { Some(self.week(read, to.lang)?) } else { None };
         let mut by_subject: BTreeMap<SubjectId, Vec<&ReminderRow>> = BTreeMap::new();
         for row in rows {
             by_subject.entry(row.subject_id).or_default().push(row);
@@ -128,7 +127,7 @@ impl Desk<'_> {
             lines.truncate(DIGEST_LINES);
             Group { lines, total }
         };
-        Digest {
+        Ok(Digest {
             lang: to.lang,
             recipient_name: to.name.clone(),
             office_name: self.office_name(to.lang),
@@ -140,7 +139,8 @@ impl Desk<'_> {
             due_soon: group(Place::DueSoon),
             to_acknowledge: group(Place::ToAcknowledge),
             others: group(Place::Others),
-        }
+            week,
+        })
     }
 
     fn ticket_line(&self, file: &TicketFile, rows: &[&ReminderRow], lang: Lang) -> (Place, Line) {
@@ -157,14 +157,21 @@ impl Desk<'_> {
                 Standing::Overdue { .. }
                 | Standing::DueToday
                 | Standing::WorkingDaysLeft { .. }
-                | Standing::WaitingForReview { .. } => row.due_on,
+                | Standing::WaitingForReview { .. }
+                | Standing::Settled { .. } => row.due_on,
             },
             standing,
             next: next_step(row.state, standing, reader),
-            notes: notes(row, reader),
+            notes: self.news(rows).chain(notes(row, reader)).collect(),
             link: self.ticket_url(&row.reference),
         };
         (self.place(row, standing, rows), line)
+    }
+
+    /// What would have been told at once.
+    fn news<'r>(&'r self, rows: &'r [&ReminderRow]) -> impl Iterator<Item = Note> + 'r {
+        let rules = rows.iter().filter_map(|row| self.dossier.rule(&row.rule));
+        rules.filter(|rule| rule.delivery == Delivery::AtOnce).map(|rule| Note::News { anchor: rule.anchor })
     }
 
     fn place(&self, row: &TicketRow, standing: Standing, rows: &[&ReminderRow]) -> Place {
@@ -178,9 +185,10 @@ impl Desk<'_> {
             Standing::WorkingDaysLeft { days } if is_of(Anchor::Due) && !is_far(days) => Place::DueSoon,
             Standing::WorkingDaysLeft { .. } if row.state == State::Issued => Place::ToAcknowledge,
             Standing::WorkingDaysLeft { .. } if is_of(Anchor::Due) => Place::DueSoon,
-            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
-                Place::Others
-            }
+            Standing::WorkingDaysLeft { .. }
+            | Standing::WaitingForReview { .. }
+            | Standing::LookBackDue { .. }
+            | Standing::Settled { .. } => Place::Others,
         }
     }
 
@@ -194,7 +202,8 @@ impl Desk<'_> {
             (Ball::Verifier, _, Some(on)) if on <= today => {
                 Standing::LookBackDue { days_late: number((today - on).num_days()) }
             }
-            (Ball::Unit | Ball::Coordinator | Ball::Verifier | Ball::None, _, _) => {
+            (Ball::Verifier | Ball::None, _, _) => Standing::Settled { state: row.state },
+            (Ball::Unit | Ball::Coordinator, _, _) => {
                 let stands = standing::standing(row.state, row.due_on, row.due_at, office, now);
                 if stands.overdue {
                     Standing::Overdue { days: number(stands.days_overdue) }

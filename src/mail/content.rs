@@ -1,6 +1,7 @@
 //! What a mail is to say, as plain data: written by who plans and sends, read by `render`.
 
-use crate::domain::vocabulary::Part;
+use crate::domain::reminder::Anchor;
+use crate::domain::vocabulary::{Part, State};
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,10 @@ pub enum Standing {
     LookBackDue {
         days_late: u32,
     },
+    /// Nothing is to be done before the look-back, or ever.
+    Settled {
+        state: State,
+    },
 }
 
 /// What the reader is to do.
@@ -63,6 +68,10 @@ pub enum NextStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
+    /// What happened, in a digest that takes the place of mails of their own.
+    News {
+        anchor: Anchor,
+    },
     NotAcknowledged,
     Prominent,
     CoUnit,
@@ -123,6 +132,8 @@ pub struct Digest {
     pub due_soon: Group,
     pub to_acknowledge: Group,
     pub others: Group,
+    /// The overview that is due on the same day: one mail tells both.
+    pub week: Option<Week>,
 }
 
 /// What somebody did that is told at once.
@@ -189,18 +200,12 @@ pub struct UndeliveredMail {
     pub link: String,
 }
 
-/// What a coordinator sees on the first working day of a week.
+/// What a coordinator sees besides on the first working day of a week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WeeklyOverview {
-    pub lang: Lang,
-    pub recipient_name: String,
-    pub office_name: String,
-    pub date: NaiveDate,
+pub struct Week {
     /// The week's first and last day.
     pub from: NaiveDate,
     pub to: NaiveDate,
-    pub base_url: String,
-    pub list_url: String,
     pub overdue: Group,
     pub due_this_week: Group,
     pub waiting_for_review: Group,

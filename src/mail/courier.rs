@@ -104,7 +104,12 @@ impl Courier {
             let machine_now = self.world.clock.machine_now();
             let look = self.world.read(move |read| Ok(outbox::look(read.conn, read.now, machine_now)?)).await?;
             let is_paused = look.is_paused() && (pauses == Pauses::Kept || total.faults > 0);
-            if !look.is_due || is_paused || self.transports.is_empty() || self.signals.is_stopped() {
+            if !look.is_due
+                || is_paused
+                || look.hold.is_some()
+                || self.transports.is_empty()
+                || self.signals.is_stopped()
+            {
                 return Ok(total);
             }
             // After a fault one message tries whether the channel works again.

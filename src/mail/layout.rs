@@ -20,14 +20,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("zh/digest.html", include_str!("templates/zh/digest.html")),
     ("zh/at_once.txt", include_str!("templates/zh/at_once.txt")),
     ("zh/at_once.html", include_str!("templates/zh/at_once.html")),
-    ("zh/weekly.txt", include_str!("templates/zh/weekly.txt")),
-    ("zh/weekly.html", include_str!("templates/zh/weekly.html")),
     ("en/digest.txt", include_str!("templates/en/digest.txt")),
     ("en/digest.html", include_str!("templates/en/digest.html")),
     ("en/at_once.txt", include_str!("templates/en/at_once.txt")),
     ("en/at_once.html", include_str!("templates/en/at_once.html")),
-    ("en/weekly.txt", include_str!("templates/en/weekly.txt")),
-    ("en/weekly.html", include_str!("templates/en/weekly.html")),
 ];
 
 static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::ErrorKind>> = LazyLock::new(|| {

@@ -34,11 +34,11 @@ mod scripted_server;
 mod smtp_tests;
 
 pub use crate::domain::address::{AddressFault, parse_address};
-pub use content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, WeeklyOverview};
+pub use content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing, UndeliveredMail, Week};
 pub use courier::{Courier, Delivered, Pauses, Signals};
 pub use message::{Address, Letter, MessageFault, freeze};
 pub use outcome::{DeliveryResult, Outcome, Phase};
-pub use render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest, render_weekly};
+pub use render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest};
 pub use sender::Sender;
 pub use server::{ServerFault, ServerOptions, SmtpServer, Timeouts, TlsMode};
 pub use smtp::{Keep, SmtpSession};

@@ -1,7 +1,7 @@
 //! The coordinator's week as plain data: the same lists and counts as on the desk.
 
 use super::compose::Desk;
-use super::content::{About, Group, Line, UndeliveredMail, WeeklyOverview};
+use super::content::{About, Group, Line, UndeliveredMail, Week};
 use super::reader::{Reader, next_step, notes};
 use super::render::DIGEST_LINES;
 use crate::domain::actor::Scope;
@@ -11,7 +11,6 @@ use crate::domain::standing::first_green_on;
 use crate::domain::vocabulary::{Ball, State};
 use crate::domain::words::Lang;
 use crate::store::outbox::{self, MessageFilter};
-use crate::store::recipients::Recipient;
 use crate::store::tickets::{self, AsOf, TicketFilter, TicketSort};
 use crate::store::{units, users};
 use crate::transaction::{Outcome, Read};
@@ -19,7 +18,7 @@ use chrono::{Datelike, Days};
 use std::collections::HashMap;
 
 impl Desk<'_> {
-    pub(super) fn weekly(&self, read: &mut Read<'_>, to: &Recipient) -> Outcome<WeeklyOverview> {
+    pub(super) fn week(&self, read: &mut Read<'_>, lang: Lang) -> Outcome<Week> {
         let today = self.today();
         let from = today.checked_sub_days(Days::new(today.weekday().num_days_from_monday().into())).unwrap_or(today);
         let until = from.checked_add_days(Days::new(6)).unwrap_or(from);
@@ -33,19 +32,13 @@ impl Desk<'_> {
         };
         let waiting = TicketFilter { states: vec![State::Submitted], ..TicketFilter::default() };
         let dead = MessageFilter { states: outbox::UNDELIVERED.to_vec(), ..MessageFilter::default() };
-        Ok(WeeklyOverview {
-            lang: to.lang,
-            recipient_name: to.name.clone(),
-            office_name: self.office_name(to.lang),
-            date: today,
+        Ok(Week {
             from,
             to: until,
-            base_url: self.base_url.to_owned(),
-            list_url: self.list_url(),
-            overdue: self.group_of(read, &overdue, to.lang)?,
-            due_this_week: self.group_of(read, &due, to.lang)?,
-            waiting_for_review: self.group_of(read, &waiting, to.lang)?,
-            undelivered: self.undelivered(read, &dead, to.lang)?,
+            overdue: self.group_of(read, &overdue, lang)?,
+            due_this_week: self.group_of(read, &due, lang)?,
+            waiting_for_review: self.group_of(read, &waiting, lang)?,
+            undelivered: self.undelivered(read, &dead, lang)?,
             undelivered_total: usize::try_from(outbox::count(read.conn, &dead)?).unwrap_or(0),
         })
     }
@@ -101,7 +94,7 @@ impl Desk<'_> {
                 subject: row.subject.unwrap_or_default(),
                 queued_on: local_date(self.dossier.office.zone, row.since.min(row.created_at)),
                 reason: reason.unwrap_or_default(),
-                link: format!("{}/messages/{}", self.base_url, row.id),
+                link: format!("{}/mail/{}", self.base_url, row.id),
             }
         });
         Ok(told.collect())

@@ -105,7 +105,7 @@ fn next_try(tx: &Tx<'_>, message: &MessageRow, attempts: i32) -> Instant {
     let next = tx.now.plus(TimeDelta::seconds(spread(message.id, attempts, seconds * 4 / 5, seconds * 6 / 5)));
     match message.kind {
         MessageKind::AtOnce => next,
-        MessageKind::Digest | MessageKind::Weekly => tx.office.planner(&tx.rules).next_open(next),
+        MessageKind::Digest => tx.office.planner(&tx.rules).next_open(next),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Subject, text and HTML of every mail, from plain data: digests, at-once mails, the weekly overview.
+//! Subject, text and HTML of every mail, from plain data: digests, with or without the week's overview, and at-once mails.
 //!
 //! What is written here is read by officials in a mail program: `render_tests` keeps a snapshot of each kind.
 
-use super::content::{AtOnce, Digest, Group, UndeliveredMail, WeeklyOverview};
+use super::content::{AtOnce, Digest, Group, UndeliveredMail};
 use super::layout::{self, LineView};
 use super::message::clean_line;
 use super::wording::{self, Heading};
@@ -32,34 +32,64 @@ pub enum RenderFault {
     Template(#[from] minijinja::Error),
 }
 
-/// A digest as a mail. `Empty` where no group has a line.
+/// A digest as a mail. `Empty` where no group has a line; the week's overview is sent also where all is well: that it
+/// comes shows that reminders work.
 pub fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
     let lang = digest.lang;
-    let mut groups = vec![
-        (Heading::Overdue, digest.overdue.clone()),
-        (Heading::DueToday, digest.due_today.clone()),
-        (Heading::DueSoon, digest.due_soon.clone()),
-        (Heading::ToAcknowledge, digest.to_acknowledge.clone()),
-        (Heading::Others, digest.others.clone()),
-    ];
-    each_once(&mut groups);
-    if groups.iter().all(|(_, group)| group.lines.is_empty()) {
+    let groups = groups(digest);
+    if digest.week.is_none() && groups.iter().all(|(_, group)| group.lines.is_empty()) {
         return Err(RenderFault::Empty);
     }
-    let counts = wording::counts(lang, &wording::totals(groups.iter().map(|(heading, group)| (*heading, group))));
-    let subject = subject(lang, &counts);
+    let undelivered_total = digest.week.as_ref().map_or(0, |week| week.undelivered_total);
+    let mut totals = wording::totals(groups.iter().map(|(heading, group)| (*heading, group)));
+    totals.push((Heading::Undelivered, undelivered_total));
+    let counts = wording::counts(lang, &totals);
+    let week = digest.week.as_ref().map(|week| wording::week(lang, week.from, week.to));
+    let subject = subject(lang, &wording::digest_in_subject(lang, week.as_deref(), &counts));
     let (sections, unlisted) = sections(lang, &groups);
+    let undelivered = digest.week.iter().flat_map(|week| &week.undelivered).take(DIGEST_LINES);
+    let undelivered: Vec<_> = undelivered.map(|mail| UndeliveredView::new(lang, mail)).collect();
     let page = DigestView {
         subject: &subject,
         recipient: &clean_line(&digest.recipient_name, 64),
         office: &clean_line(&digest.office_name, 64),
         date: &wording::date(lang, digest.date),
+        week,
         base_url: &digest.base_url,
         list_url: &digest.list_url,
+        undelivered_heading: numbered(lang, sections.len(), &Heading::Undelivered.counted(lang, undelivered_total)),
+        undelivered_unlisted: undelivered_total.saturating_sub(undelivered.len()),
+        undelivered,
         sections,
         unlisted,
     };
     finish(lang, "digest", &page, subject.clone())
+}
+
+/// What the digest and its week list, each subject once: first what the overview counts, then the reader's own rest.
+fn groups(digest: &Digest) -> Vec<(Heading, Group)> {
+    let week = digest.week.as_ref();
+    let mut groups = vec![(Heading::Overdue, joined(&digest.overdue, week.map(|week| &week.overdue)))];
+    if let Some(week) = week {
+        groups.push((Heading::DueThisWeek, week.due_this_week.clone()));
+        groups.push((Heading::ToReview, week.waiting_for_review.clone()));
+    }
+    groups.extend([
+        (Heading::DueToday, digest.due_today.clone()),
+        (Heading::DueSoon, digest.due_soon.clone()),
+        (Heading::ToAcknowledge, digest.to_acknowledge.clone()),
+        (Heading::Others, digest.others.clone()),
+    ]);
+    each_once(&mut groups);
+    groups
+}
+
+/// The reader's own lines, then what else there is of the kind; the whole counts what it doesn't list as well.
+fn joined(own: &Group, whole: Option<&Group>) -> Group {
+    let Some(whole) = whole else { return own.clone() };
+    let held: HashSet<&str> = own.lines.iter().map(|line| line.reference.as_str()).collect();
+    let others = whole.lines.iter().filter(|line| !held.contains(line.reference.as_str()));
+    Group { lines: own.lines.iter().chain(others).cloned().collect(), total: whole.total.max(own.total) }
 }
 
 /// An act as a mail.
@@ -92,57 +122,6 @@ pub fn render_at_once(at_once: &AtOnce) -> Result<Rendered, RenderFault> {
         link: at_once.link.as_deref(),
     };
     finish(lang, "at_once", &page, subject.clone())
-}
-
-/// The coordinator's week as a mail, also where all is well: that it comes shows that reminders work.
-pub fn render_weekly(overview: &WeeklyOverview) -> Result<Rendered, RenderFault> {
-    let lang = overview.lang;
-    let mut groups = vec![
-        (Heading::Overdue, overview.overdue.clone()),
-        (Heading::DueThisWeek, overview.due_this_week.clone()),
-        (Heading::ToReview, overview.waiting_for_review.clone()),
-    ];
-    each_once(&mut groups);
-    let mut totals = wording::totals(groups.iter().map(|(heading, group)| (*heading, group)));
-    totals.push((Heading::Undelivered, overview.undelivered_total));
-    let counts = wording::counts(lang, &totals);
-    let counts = if counts.is_empty() { lang.pick("无待办事项", "nothing is due").to_owned() } else { counts };
-    let week = wording::week(lang, overview.from, overview.to);
-    let subject = subject(
-        lang,
-        &format!(
-            "{}{counts}",
-            match lang {
-                Lang::Zh => format!("每周概览（{week}）："),
-                Lang::En => format!("Week of {week}: "),
-            }
-        ),
-    );
-    let (sections, unlisted) = sections(lang, &groups);
-    let page = WeeklyView {
-        subject: &subject,
-        recipient: &clean_line(&overview.recipient_name, 64),
-        office: &clean_line(&overview.office_name, 64),
-        date: &wording::date(lang, overview.date),
-        week: &week,
-        base_url: &overview.base_url,
-        list_url: &overview.list_url,
-        undelivered_heading: numbered(
-            lang,
-            sections.len(),
-            &Heading::Undelivered.counted(lang, overview.undelivered_total),
-        ),
-        undelivered: overview
-            .undelivered
-            .iter()
-            .take(DIGEST_LINES)
-            .map(|mail| UndeliveredView::new(lang, mail))
-            .collect(),
-        undelivered_unlisted: overview.undelivered_total.saturating_sub(overview.undelivered.len().min(DIGEST_LINES)),
-        sections,
-        unlisted,
-    };
-    finish(lang, "weekly", &page, subject.clone())
 }
 
 /// Keeps the first line about each subject; what is taken away is taken off the total too.
@@ -208,10 +187,15 @@ struct DigestView<'a> {
     recipient: &'a str,
     office: &'a str,
     date: &'a str,
+    /// Of a weekly overview.
+    week: Option<String>,
     base_url: &'a str,
     list_url: &'a str,
     sections: Vec<SectionView>,
     unlisted: usize,
+    undelivered_heading: String,
+    undelivered: Vec<UndeliveredView>,
+    undelivered_unlisted: usize,
 }
 
 #[derive(Serialize)]
@@ -238,22 +222,6 @@ struct AtOnceView<'a> {
     next: &'a str,
     notes: Vec<String>,
     link: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WeeklyView<'a> {
-    subject: &'a str,
-    recipient: &'a str,
-    office: &'a str,
-    date: &'a str,
-    week: &'a str,
-    base_url: &'a str,
-    list_url: &'a str,
-    sections: Vec<SectionView>,
-    unlisted: usize,
-    undelivered_heading: String,
-    undelivered: Vec<UndeliveredView>,
-    undelivered_unlisted: usize,
 }
 
 #[derive(Serialize)]

@@ -101,6 +101,7 @@ fn digest(lang: Lang) -> Digest {
         )]
         .into(),
         others: vec![requirements, review, look_back].into(),
+        week: None,
     }
 }
 
@@ -127,19 +128,13 @@ fn at_once(lang: Lang, act: Act) -> AtOnce {
     }
 }
 
-fn weekly(lang: Lang) -> WeeklyOverview {
+fn week(lang: Lang) -> Week {
     let with_unit =
         |line: Line| Line { unit: Some(pick(lang, "双清区人民政府", "Shuangqing District Government")), ..line };
     let days = |days| Standing::WorkingDaysLeft { days };
-    WeeklyOverview {
-        lang,
-        recipient_name: pick(lang, "李敏", "Li Min"),
-        office_name: office(lang),
-        date: on("2021-08-23"),
+    Week {
         from: on("2021-08-23"),
         to: on("2021-08-29"),
-        base_url: "https://rectify.example.gov.cn".to_owned(),
-        list_url: "https://rectify.example.gov.cn/tickets".to_owned(),
         overdue: vec![with_unit(line(lang, 1, "2021-08-13", Standing::Overdue { days: 10 }, NextStep::Supervise, &[]))]
             .into(),
         due_this_week: vec![with_unit(line(lang, 2, "2021-08-27", days(4), NextStep::Supervise, &[]))].into(),
@@ -160,6 +155,23 @@ fn weekly(lang: Lang) -> WeeklyOverview {
             link: "https://rectify.example.gov.cn/mail/42".to_owned(),
         }],
         undelivered_total: 1,
+    }
+}
+
+/// The overview of a coordinator who has no lines of their own that day.
+fn weekly(lang: Lang, week: Week) -> Digest {
+    Digest { recipient_name: pick(lang, "李敏", "Li Min"), date: on("2021-08-23"), week: Some(week), ..calm(lang) }
+}
+
+/// A digest without a line.
+fn calm(lang: Lang) -> Digest {
+    Digest {
+        overdue: Group::default(),
+        due_today: Group::default(),
+        due_soon: Group::default(),
+        to_acknowledge: Group::default(),
+        others: Group::default(),
+        ..digest(lang)
     }
 }
 
@@ -335,19 +347,38 @@ fn at_once_mails() {
 #[test]
 fn weekly_overviews() {
     for lang in Lang::ALL {
-        let mail = render_weekly(&weekly(*lang)).unwrap();
+        let mail = render_digest(&weekly(*lang, week(*lang))).unwrap();
         insta::assert_snapshot!(format!("weekly_{}_text", tag(*lang)), read(&mail));
         insta::assert_snapshot!(format!("weekly_{}_html", tag(*lang)), mail.html);
-        let calm = WeeklyOverview {
+        let nothing = Week {
             overdue: Group::default(),
             due_this_week: Group::default(),
             waiting_for_review: Group::default(),
             undelivered: Vec::new(),
             undelivered_total: 0,
-            ..weekly(*lang)
+            ..week(*lang)
         };
-        insta::assert_snapshot!(format!("weekly_calm_{}_text", tag(*lang)), read(&render_weekly(&calm).unwrap()));
+        let mail = render_digest(&weekly(*lang, nothing)).unwrap();
+        insta::assert_snapshot!(format!("weekly_calm_{}_text", tag(*lang)), read(&mail));
     }
+}
+
+#[test]
+fn a_digest_and_the_weeks_overview_are_one_mail() {
+    for lang in Lang::ALL {
+        let mail = render_digest(&Digest { week: Some(week(*lang)), ..digest(*lang) }).unwrap();
+        insta::assert_snapshot!(format!("digest_with_week_{}_text", tag(*lang)), read(&mail));
+    }
+}
+
+#[test]
+fn what_a_digest_lists_already_the_overview_counts_once() {
+    let own = digest(Lang::Zh).overdue;
+    let all = Group { total: 120, lines: own.lines.iter().cloned().chain(many(Lang::Zh, 9).lines).collect() };
+    let mail = Digest { overdue: own, week: Some(Week { overdue: all, ..week(Lang::Zh) }), ..calm(Lang::Zh) };
+    let mail = render_digest(&mail).unwrap();
+    assert!(mail.subject.contains("逾期 120 件"), "{}", mail.subject);
+    assert_eq!(mail.text.matches("2021Q2-F01-01 ").count(), 1);
 }
 
 fn many(lang: Lang, count: u32) -> Group {
@@ -388,15 +419,7 @@ fn a_ticket_stands_once_and_is_counted_once() {
 
 #[test]
 fn an_empty_digest_is_not_written() {
-    let empty = Digest {
-        overdue: Group::default(),
-        due_today: Group::default(),
-        due_soon: Group::default(),
-        to_acknowledge: Group::default(),
-        others: Group::default(),
-        ..digest(Lang::Zh)
-    };
-    assert!(matches!(render_digest(&empty), Err(RenderFault::Empty)));
+    assert!(matches!(render_digest(&calm(Lang::Zh)), Err(RenderFault::Empty)));
 }
 
 #[test]
@@ -416,7 +439,7 @@ fn what_users_typed_is_text_in_html_and_one_line_in_a_subject() {
 #[test]
 fn texts_keep_to_78_columns() {
     for lang in Lang::ALL {
-        for mail in [render_digest(&digest(*lang)).unwrap(), render_weekly(&weekly(*lang)).unwrap()] {
+        for mail in [render_digest(&digest(*lang)).unwrap(), render_digest(&weekly(*lang, week(*lang))).unwrap()] {
             for line in mail.text.lines() {
                 let columns: usize = line.chars().map(|c| if c >= '\u{2E80}' { 2 } else { 1 }).sum();
                 assert!(columns <= 78, "{line}");

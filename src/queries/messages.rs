@@ -5,8 +5,9 @@ use crate::domain::id::MessageId;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::{MessageKind, MessageState};
+use crate::domain::vocabulary::Role;
 use crate::queries::page::{Ask, Slice};
-use crate::queries::reminders::{self, OFFICE, People, RecipientOut, ReminderOut};
+use crate::queries::reminders::{self, People, RecipientOut, ReminderOut};
 use crate::store::ledger;
 use crate::store::outbox::{self, AttemptRow, MessageFilter, MessageRow, Pause};
 use crate::transaction::{Outcome, Read};
@@ -102,7 +103,7 @@ pub struct MessageQuery {
 /// # Errors
 /// When the reader is not of the office.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &MessageQuery, ask: &Ask) -> Outcome<Slice<MessageOut>> {
-    actor.require(&OFFICE)?;
+    actor.require(&Role::OFFICE)?;
     let recipients = query.recipient.as_ref().map(|text| reminders::recipients(read, text)).transpose()?;
     let filter = MessageFilter { states: query.state.clone(), recipients: recipients.unwrap_or_default() };
     let before: Option<MessageId> = ask.after()?;
@@ -117,7 +118,7 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: &MessageQuery, ask: &Ask)
 /// # Errors
 /// When the reader is not of the office, or there is none.
 pub fn get(read: &mut Read<'_>, actor: &Actor, id: MessageId) -> Outcome<MessageDetails> {
-    actor.require(&OFFICE)?;
+    actor.require(&Role::OFFICE)?;
     let row = outbox::find(read.conn, id)?.ok_or_else(Refusal::missing)?;
     let message = shown(read, vec![row])?.pop().ok_or_else(Refusal::missing)?;
     let log = outbox::attempts_of(read.conn, id)?.into_iter().map(AttemptOut::from).collect();
@@ -130,7 +131,7 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, id: MessageId) -> Outcome<Message
 /// # Errors
 /// When the reader is not of the office.
 pub fn raw(read: &mut Read<'_>, actor: &Actor, id: MessageId) -> Outcome<Option<Vec<u8>>> {
-    actor.require(&OFFICE)?;
+    actor.require(&Role::OFFICE)?;
     Ok(outbox::raw(read.conn, id)?)
 }
 

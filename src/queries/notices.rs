@@ -5,11 +5,11 @@ use crate::domain::actor::{Actor, Scope};
 use crate::domain::id::{AssetId, FindingId, NoticeId, RequirementId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Severity};
+use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Role, Severity};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::{AssetRef, NoticeRef};
-use crate::store::notices::{CoverageRow, FindingRow, NoticeRow, RequirementRow};
+use crate::store::notices::{FindingRow, NoticeRow, RequirementRow};
 use crate::store::scope::sees_notice;
 use crate::store::{assets, notices, tickets};
 use crate::transaction::{Outcome, Read};
@@ -164,12 +164,14 @@ pub struct Coverage {
     pub version: i64,
 }
 
-/// The annexes of a notice; for the office.
+/// The annexes of a notice.
+///
+/// # Errors
+/// When there is no such notice in sight, or the reader is not of the office: the tables set units side by side.
 pub fn coverage(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Coverage> {
     let notice = find(read, actor, key)?;
+    actor.require(&Role::OFFICE)?;
     let rows = notices::coverage_of(read.conn, notice.id)?;
-    let own = |row: &CoverageRow| actor.scope.sees(&[row.unit_id]);
-    let rows: Vec<CoverageRow> = rows.into_iter().filter(own).collect();
     let names = UnitNames::load(read, rows.iter().map(|row| row.unit_id))?;
     let mut totals: BTreeMap<AssetKind, CoverageTotal> = BTreeMap::new();
     for row in &rows {

@@ -26,8 +26,6 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Steps to come that are shown of a ticket.
 const AHEAD: usize = 60;
-/// Roles that read the ledger and the outbox.
-pub(super) const OFFICE: [Role; 4] = [Role::Coordinator, Role::Admin, Role::Approver, Role::Viewer];
 
 text_enum! {
     /// What became of a reminder, or that it is to come.
@@ -147,7 +145,7 @@ pub struct ReminderQuery {
 /// # Errors
 /// When the reader is not of the office, or the ticket is unknown.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &ReminderQuery, ask: &Ask) -> Outcome<Slice<ReminderOut>> {
-    actor.require(&OFFICE)?;
+    actor.require(&Role::OFFICE)?;
     let zone = read.office.zone;
     let subject = match &query.ticket {
         None => None,
@@ -170,34 +168,31 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: &ReminderQuery, ask: &Ask
     Ok(Slice { items: shown(read, &actor.scope, page.items)?, next: page.next, total: page.total })
 }
 
-/// Where a page of a ticket's reminders ends: in those to come, or in the ledger.
+/// Where a page of a ticket's reminders ends: in the ledger, or in those to come.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Key {
-    Planned(usize),
     Ledger(Instant, ReminderId),
+    Planned(usize),
 }
 
-/// A ticket's reminders in sight, those to come first, the latest step first. What will be is shown as it would be
-/// if nothing changed.
+/// A ticket's reminders in sight: those that came, the latest first, then those to come, the next first. What will be
+/// is shown as it would be if nothing changed.
 ///
 /// # Errors
 /// When the ticket is out of sight.
 pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<ReminderOut>> {
     let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let filter = ReminderFilter { subject: Some(row.id.into()), ..ReminderFilter::default() };
-    let (skipped, after) = match ask.after::<Key>()? {
-        None => (0, None),
-        Some(Key::Planned(shown)) => (shown, None),
-        Some(Key::Ledger(at, id)) => (usize::MAX, Some((at, id))),
+    let (rows, skipped) = match ask.after::<Key>()? {
+        None => (ledger::list(read.conn, &filter, None, ask.fetch())?, 0),
+        Some(Key::Ledger(at, id)) => (ledger::list(read.conn, &filter, Some((at, id)), ask.fetch())?, 0),
+        Some(Key::Planned(shown)) => (Vec::new(), shown),
     };
-    let ahead = planned(read, &actor.scope, &row)?;
-    let count = ahead.len();
-    let mut all: Vec<(ReminderOut, Key)> =
-        ahead.into_iter().zip(1..).map(|(one, nth)| (one, Key::Planned(nth))).skip(skipped).collect();
-    let rows = ledger::list(read.conn, &filter, after, ask.fetch())?;
     let keys: Vec<Key> = rows.iter().map(|row| Key::Ledger(row.step_at, row.id)).collect();
-    all.extend(shown(read, &actor.scope, rows)?.into_iter().zip(keys));
-    let planned = i64::try_from(count).unwrap_or(0);
+    let mut all: Vec<(ReminderOut, Key)> = shown(read, &actor.scope, rows)?.into_iter().zip(keys).collect();
+    let ahead = planned(read, &actor.scope, &row)?;
+    let planned = i64::try_from(ahead.len()).unwrap_or(0);
+    all.extend(ahead.into_iter().zip(1..).map(|(one, nth)| (one, Key::Planned(nth))).skip(skipped));
     let total = if ask.count { Some(ledger::count(read.conn, &filter)? + planned) } else { None };
     Ok(ask.slice(all, total, |(_, key)| key.clone()).map(|(one, _)| one))
 }
@@ -289,7 +284,7 @@ pub(super) fn shown(read: &mut Read<'_>, scope: &Scope, rows: Vec<ReminderRow>) 
     Ok(shown.collect())
 }
 
-/// The steps that a ticket's state has ahead, with those who would be told today; the furthest first.
+/// The steps that a ticket's state has ahead, with those who would be told today; the next first.
 fn planned(read: &mut Read<'_>, scope: &Scope, row: &TicketRow) -> Outcome<Vec<ReminderOut>> {
     let (office, rules, now) = (Arc::clone(&read.office), Arc::clone(&read.rules), read.now);
     let co_unit_ids = tickets::co_units_of(read.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
@@ -307,7 +302,6 @@ fn planned(read: &mut Read<'_>, scope: &Scope, row: &TicketRow) -> Outcome<Vec<R
         let told = roster.addressed(&asked, &parties);
         all.extend(told.into_iter().map(|one| ahead(scope, row, (rule, &step), one)));
     }
-    all.reverse();
     Ok(all)
 }
 

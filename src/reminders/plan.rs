@@ -2,14 +2,15 @@
 
 use super::Tally;
 use super::facts::Watched;
-use crate::domain::id::{MessageId, ReminderId, SubjectId};
+use crate::domain::id::{ReminderId, SubjectId};
 use crate::domain::instant::Instant;
-use crate::domain::reminder::{DueStep, MessageKind, Owed, Planner, Rule, SkipReason, Step, Subject, Told, Who};
+use crate::domain::reminder::{DueStep, Owed, Planner, Rule, SkipReason, Step, Told, Who};
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage, digest_key};
 use crate::store::recipients::{Addressed, Coordinators, Recipient, Roster};
 use crate::transaction::{Outcome, Tx};
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub struct Planned {
     pub told: HashSet<SubjectId>,
 }
 
-/// Records every step that has come, and queues what is owed.
-pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
+/// Records every step that has come, and queues what is owed; the mails leave within `spread` from now on.
+pub fn plan(tx: &mut Tx<'_>, watched: &[Watched], spread: TimeDelta) -> Outcome<Planned> {
     let (rules, office, now) = (Arc::clone(&tx.rules), Arc::clone(&tx.office), tx.now);
     let planner = office.planner(&rules);
     let ids: Vec<SubjectId> = watched.iter().map(|one| one.id).collect();
@@ -56,7 +57,7 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched]) -> Outcome<Planned> {
         }
     }
     let told = lines.owed.iter().map(|line| line.row.subject_id).collect();
-    let tally = queue(tx, &planner, lines)?;
+    let tally = queue(tx, &planner, lines, spread)?;
     Ok(Planned { tally, next_at: owed.into_iter().map(|owed| owed.next_at).collect(), told })
 }
 
@@ -77,7 +78,6 @@ fn roster(tx: &mut Tx<'_>, watched: &[Watched], owed: &[Owed]) -> Outcome<Roster
 struct Line {
     row: ReminderRow,
     to: Recipient,
-    subject: Subject,
 }
 
 #[derive(Default)]
@@ -101,7 +101,7 @@ impl Lines {
         }
         for person in people {
             let row = ReminderRow::queued(tx.id(), cause, &person, None, now);
-            self.owed.push(Line { row, to: person.to, subject: one.kind });
+            self.owed.push(Line { row, to: person.to });
         }
         for (who, by) in &due.superseded {
             let reason = format!("{}:{by}", SkipReason::Superseded);
@@ -136,36 +136,22 @@ fn superseded(id: ReminderId, cause: &Cause<'_>, one: Addressed, reason: &str, n
     }
 }
 
-/// Each recipient's lines into their open digest of the day on which the window opens next; the office's overview into
-/// a mail of its own.
-fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally> {
+/// Each recipient's lines into their open digest of the day on which the window opens next.
+fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines, spread: TimeDelta) -> Outcome<Tally> {
     let now = tx.now;
-    let next_at = planner.next_open(now);
-    let on = tx.office.today(next_at);
     let mut tally = Tally { lines: lines.owed.len(), ..Tally::default() };
     let mut fresh: BTreeMap<String, NewMessage> = BTreeMap::new();
-    let mut singles = Vec::new();
     let mut rows = lines.rows;
     let mut digested = Vec::new();
-    for mut line in lines.owed {
-        match line.subject {
-            Subject::Office => {
-                let id: MessageId = tx.id();
-                singles.push(NewMessage::single(id, (MessageKind::Weekly, &line.row.rule), &line.to, next_at, now));
-                line.row.message_id = Some(id);
-                rows.push(line.row);
-            }
-            Subject::Ticket | Subject::Notice => {
-                let key = digest_key(&line.to.key, on);
-                let digest = || NewMessage::digest(tx.id(), &line.to, on, next_at, now);
-                fresh.entry(key.clone()).or_insert_with(digest);
-                digested.push((key, line.row));
-            }
-        }
+    for Line { row, to } in lines.owed {
+        let next_at = planner.next_open(now.plus(share(&to.key, spread)));
+        let on = tx.office.today(next_at);
+        let key = digest_key(&to.key, on);
+        fresh.entry(key.clone()).or_insert_with(|| NewMessage::digest(tx.id(), &to, on, next_at, now));
+        digested.push((key, row));
     }
     let (open, made) = outbox::open_digests(tx.conn, fresh.into_values().collect())?;
-    tally.planned = made + singles.len();
-    outbox::insert(tx.conn, &singles)?;
+    tally.planned = made;
     rows.extend(digested.into_iter().map(|(key, row)| ReminderRow { message_id: open.get(&key).copied(), ..row }));
     tally.skipped = rows.len() - tally.lines;
     // A row that is there already was written by another look at the same step: its message says it.
@@ -180,6 +166,16 @@ fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines) -> Outcome<Tally>
 /// The ledger's number of a rule's step.
 fn number(rules: &[Rule], code: &str, index: u16) -> i32 {
     rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
+}
+
+/// A recipient's part of a span, always the same: that many mails don't leave in one moment.
+fn share(recipient: &str, span: TimeDelta) -> TimeDelta {
+    // FNV-1a (Fowler, Noll, Vo): any even scatter does.
+    let hash = recipient
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let parts = i32::try_from(hash % 1_000).unwrap_or(0);
+    span * parts / 1_000
 }
 
 fn cause<'a>(one: &Watched, step: &'a Step, number: i32) -> Cause<'a> {

@@ -35,7 +35,9 @@ impl<T: Query> Query for Both<T> {
 
 impl<T> RunQueryDsl<Conn> for Both<T> {}
 
-/// The same expression on whichever connection it is: `native!(conn, c => query.execute(c))`.
+/// The same expression on whichever connection it is: `native!(conn, c => query.execute(c))`. A statement that is spelled
+/// so, and has no boxed part, is known by its type: its SQL is written and parsed once for each connection, where one on
+/// `Conn` itself is written anew each time. What every request asks is spelled so.
 #[macro_export]
 macro_rules! native {
     ($conn:expr, $c:ident => $body:expr) => {
@@ -73,14 +75,14 @@ pub fn lease_clock(conn: &mut Conn, machine_now: Instant) -> QueryResult<Instant
     }
 }
 
-/// Narrows a boxed query to rows whose column is one of some values: `one_of!(query, units::id, ids)`. SQLite parses a
-/// statement with an IN list anew each time, and one with a single value once.
+/// Loads the rows whose column is one of some values: `load_of!(conn, units::id => ids, query)`. A statement with an IN
+/// list is parsed anew each time, and the one for a single value once.
 #[macro_export]
-macro_rules! one_of {
-    ($query:expr, $column:expr, $values:expr) => {
+macro_rules! load_of {
+    ($conn:expr, $column:expr => $values:expr, $query:expr) => {
         match $values {
-            [only] => $query.filter($column.eq(*only)),
-            values => $query.filter($column.eq_any(values.to_vec())),
+            [only] => $crate::native!($conn, c => diesel::RunQueryDsl::load($query.filter($column.eq(*only)), c)),
+            values => diesel::RunQueryDsl::load($query.filter($column.eq_any(values.to_vec())), $conn),
         }
     };
 }

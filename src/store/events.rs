@@ -27,6 +27,12 @@ pub struct EventRow {
 }
 
 /// A second event with the same number is refused by the key: two writers can't both be next.
+pub fn insert(conn: &mut Conn, row: &EventRow) -> StoreResult<()> {
+    native!(conn, c => diesel::insert_into(events::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// `insert` for many.
 pub fn insert_all(conn: &mut Conn, rows: &[EventRow]) -> StoreResult<()> {
     for chunk in rows.chunks(1_000) {
         native!(conn, c => diesel::insert_into(events::table).values(chunk).execute(c))?;
@@ -36,12 +42,9 @@ pub fn insert_all(conn: &mut Conn, rows: &[EventRow]) -> StoreResult<()> {
 
 /// Number and hash of a stream's last event.
 pub fn head(conn: &mut Conn, stream: &str) -> StoreResult<Option<(i64, Vec<u8>)>> {
-    Ok(events::table
-        .filter(events::stream.eq(stream))
-        .order(events::seq.desc())
-        .select((events::seq, events::hash))
-        .first(conn)
-        .optional()?)
+    let newest =
+        events::table.filter(events::stream.eq(stream)).order(events::seq.desc()).select((events::seq, events::hash));
+    Ok(native!(conn, c => newest.first(c)).optional()?)
 }
 
 /// A stream's events after `after`, oldest first.
@@ -53,6 +56,23 @@ pub fn list(conn: &mut Conn, stream: &str, after: i64, limit: i64) -> StoreResul
         .limit(limit)
         .select(EventRow::as_select())
         .load(conn)?)
+}
+
+/// What `f` makes of the first event after `after` of which it makes something.
+pub fn find_after<T>(
+    conn: &mut Conn,
+    stream: &str,
+    mut after: i64,
+    f: impl Fn(EventRow) -> Option<T>,
+) -> StoreResult<Option<T>> {
+    loop {
+        let rows = list(conn, stream, after, 200)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        after = last.seq;
+        if let Some(found) = rows.into_iter().find_map(&f) {
+            return Ok(Some(found));
+        }
+    }
 }
 
 pub fn count(conn: &mut Conn, stream: &str) -> StoreResult<i64> {

@@ -6,13 +6,14 @@ use crate::domain::reminder::{ReminderState, Subject, Told};
 use crate::domain::vocabulary::{NoticeState, State};
 use crate::store::recipients::Addressed;
 use crate::store::schema::{reminders, settings};
-use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, one_of, reference};
+use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, reference};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
 use std::collections::HashSet;
 
 const FIRST_TICK: &str = "reminders.first_tick";
+const LOOKED_AT: &str = "reminders.looked_at";
 const OFFICE_NEXT: &str = "reminders.office_next_at";
 /// Binds of one statement stay far below what either database takes.
 const IDS: usize = 1_000;
@@ -168,8 +169,8 @@ pub fn of_message(conn: &mut Conn, message: MessageId, limit: i64) -> StoreResul
 pub fn by_ids(conn: &mut Conn, ids: &[ReminderId]) -> StoreResult<Vec<ReminderRow>> {
     let mut rows = Vec::new();
     for chunk in ids.chunks(IDS) {
-        let query = reminders::table.select(ReminderRow::as_select()).into_boxed();
-        let found: Vec<ReminderRow> = one_of!(query, reminders::id, chunk).load(conn)?;
+        let found: Vec<ReminderRow> =
+            load_of!(&mut *conn, reminders::id => chunk, reminders::table.select(ReminderRow::as_select()))?;
         rows.extend(found);
     }
     Ok(rows)
@@ -272,6 +273,18 @@ pub fn first_tick_or(conn: &mut Conn, now: Instant) -> StoreResult<Instant> {
     let row = (settings::key.eq(FIRST_TICK), settings::value.eq(now.to_string()));
     Both(diesel::insert_into(settings::table).values(row).on_conflict(settings::key).do_nothing()).execute(conn)?;
     Ok(first_tick(conn)?.unwrap_or(now))
+}
+
+/// The latest moment at which a look went through. It never moves back, whatever the clock does.
+pub fn looked_at(conn: &mut Conn) -> StoreResult<Option<Instant>> {
+    Ok(reference::setting(conn, LOOKED_AT)?.and_then(|text| text.parse().ok()))
+}
+
+pub fn note_look(conn: &mut Conn, now: Instant) -> StoreResult<()> {
+    if looked_at(conn)?.is_some_and(|held| held >= now) {
+        return Ok(());
+    }
+    reference::set_setting(conn, LOOKED_AT, &now.to_string())
 }
 
 /// When the office's own reminders are looked at next; nobody else looks until this transaction ends. `None`: never yet.

@@ -12,6 +12,7 @@ pub mod feedback;
 pub mod idempotency;
 pub mod ledger;
 pub mod migrate;
+pub mod milestones;
 pub mod notices;
 pub mod outbox;
 pub mod page;
@@ -19,6 +20,7 @@ pub mod periods;
 mod pool;
 pub mod recipients;
 pub mod reference;
+pub mod requests;
 pub mod sandbox;
 pub mod schema;
 pub mod scope;
@@ -35,7 +37,7 @@ pub use database::Db;
 pub use dialect::Both;
 pub use error::{StoreError, StoreResult, unique_violation};
 
-pub use crate::{insert_all, locked, native, one_of};
+pub use crate::{insert_all, load_of, locked, native};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Se
 use crate::store::schema::{
     coverage, finding_assets, finding_units, findings, notices, requirement_answers, requirement_units, requirements,
 };
-use crate::store::{Conn, MultiBackend, StoreResult, locked, native, one_of};
+use crate::store::{Conn, MultiBackend, StoreResult, load_of, locked, native};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
@@ -301,10 +301,13 @@ pub fn finding_units_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(
 }
 
 pub fn finding_assets_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(FindingId, AssetId)>> {
-    Ok(one_of!(finding_assets::table.into_boxed(), finding_assets::finding_id, ids)
-        .order((finding_assets::finding_id.asc(), finding_assets::asset_id.asc()))
-        .select((finding_assets::finding_id, finding_assets::asset_id))
-        .load(conn)?)
+    Ok(load_of!(
+        conn,
+        finding_assets::finding_id => ids,
+        finding_assets::table
+            .order((finding_assets::finding_id.asc(), finding_assets::asset_id.asc()))
+            .select((finding_assets::finding_id, finding_assets::asset_id))
+    )?)
 }
 
 pub fn set_finding_units(conn: &mut Conn, finding: FindingId, part: Part, ids: &[UnitId]) -> StoreResult<()> {

@@ -11,7 +11,7 @@ pub use attempts::{AttemptRow, attempts_of, attempts_since, insert_attempt, last
 pub use claims::{
     Claim, Claimed, Fate, Frozen, Look, begin_tick, claim, end_tick, finish, freeze, keep_ticking, look, release, renew,
 };
-pub use pause::{Pause, end_pause, pause, set_pause};
+pub use pause::{Hold, Pause, end_hold, end_pause, hold, pause, set_hold, set_pause};
 
 use crate::domain::id::{MessageId, UnitId, UserId};
 use crate::domain::instant::Instant;
@@ -81,25 +81,19 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A mail of its own.
+    /// A mail of its own, to be sent now.
     #[must_use]
-    pub fn single(
-        id: MessageId,
-        (kind, rule): (MessageKind, &str),
-        to: &Recipient,
-        next_at: Instant,
-        now: Instant,
-    ) -> Self {
+    pub fn at_once(id: MessageId, rule: &str, to: &Recipient, now: Instant) -> Self {
         Self {
             id,
-            kind,
+            kind: MessageKind::AtOnce,
             rule: Some(rule.to_owned()),
             recipient: to.key.clone(),
             recipient_user_id: to.user_id,
             recipient_unit_id: to.unit_id,
             open_digest: None,
             state: MessageState::Queued,
-            next_at: Some(next_at),
+            next_at: Some(now),
             claims: 0,
             attempts: 0,
             uncertain: 0,
@@ -113,9 +107,11 @@ impl NewMessage {
     #[must_use]
     pub fn digest(id: MessageId, to: &Recipient, on: NaiveDate, next_at: Instant, now: Instant) -> Self {
         Self {
+            kind: MessageKind::Digest,
             rule: None,
             open_digest: Some(digest_key(&to.key, on)),
-            ..Self::single(id, (MessageKind::Digest, ""), to, next_at, now)
+            next_at: Some(next_at),
+            ..Self::at_once(id, "", to, now)
         }
     }
 
@@ -171,6 +167,49 @@ pub fn open_digests(conn: &mut Conn, mut fresh: Vec<NewMessage>) -> StoreResult<
         return Err(StoreError::Busy);
     }
     Ok((open, made))
+}
+
+/// How many messages there are in each state that is not the end of all.
+pub fn open_counts(conn: &mut Conn) -> StoreResult<Vec<(MessageState, i64)>> {
+    let open = [
+        MessageState::Queued,
+        MessageState::Sending,
+        MessageState::Retry,
+        MessageState::Uncertain,
+        MessageState::Held,
+        MessageState::Dead,
+    ];
+    Ok(messages::table
+        .group_by(messages::state)
+        .select((messages::state, diesel::dsl::count_star()))
+        .filter(messages::state.eq_any(open.to_vec()))
+        .load(conn)?)
+}
+
+/// When the message that waits longest became due; `None` where none is.
+pub fn oldest_due(conn: &mut Conn, now: Instant) -> StoreResult<Option<Instant>> {
+    let oldest = messages::table
+        .filter(messages::next_at.is_not_null())
+        .filter(messages::next_at.le(now))
+        .order(messages::next_at.asc())
+        .select(messages::next_at);
+    Ok(oldest.first::<Option<Instant>>(conn).optional()?.flatten())
+}
+
+/// How many at-once mails each of these recipients was given since then; none is left out.
+pub fn at_once_since(conn: &mut Conn, recipients: &[String], since: Instant) -> StoreResult<HashMap<String, i64>> {
+    let mut counts = HashMap::new();
+    for chunk in recipients.chunks(IDS) {
+        let found: Vec<(String, i64)> = messages::table
+            .group_by(messages::recipient)
+            .select((messages::recipient, diesel::dsl::count_star()))
+            .filter(messages::recipient.eq_any(chunk.to_vec()))
+            .filter(messages::id.ge(MessageId::first_of(since)))
+            .filter(messages::kind.eq(MessageKind::AtOnce))
+            .load(conn)?;
+        counts.extend(found);
+    }
+    Ok(counts)
 }
 
 pub fn raw(conn: &mut Conn, id: MessageId) -> StoreResult<Option<Vec<u8>>> {

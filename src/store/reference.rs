@@ -6,7 +6,7 @@ use crate::domain::instant::Instant;
 use crate::domain::reminder::Rule;
 use crate::store::dialect::Both;
 use crate::store::schema::{calendar_days, calendar_years, calendars, reminder_rules, settings};
-use crate::store::{Conn, StoreError, StoreResult, insert_all, locked};
+use crate::store::{Conn, StoreError, StoreResult, insert_all, locked, native};
 use chrono::{Datelike, NaiveDate};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -14,7 +14,8 @@ use diesel::upsert::excluded;
 const VERSION: &str = "reference_version";
 
 pub fn setting(conn: &mut Conn, key: &str) -> StoreResult<Option<String>> {
-    Ok(settings::table.filter(settings::key.eq(key)).select(settings::value).first(conn).optional()?)
+    let held = settings::table.filter(settings::key.eq(key)).select(settings::value);
+    Ok(native!(conn, c => held.first(c)).optional()?)
 }
 
 pub fn set_setting(conn: &mut Conn, key: &str, value: &str) -> StoreResult<()> {
@@ -27,6 +28,11 @@ pub fn set_setting(conn: &mut Conn, key: &str, value: &str) -> StoreResult<()> {
     )
     .execute(conn)?;
     Ok(())
+}
+
+/// `false` where it wasn't set.
+pub fn remove_setting(conn: &mut Conn, key: &str) -> StoreResult<bool> {
+    Ok(diesel::delete(settings::table.filter(settings::key.eq(key))).execute(conn)? > 0)
 }
 
 /// Raised whenever calendar or rules change.

@@ -281,6 +281,21 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::store::{Moment, Uid};
 
+    milestones (id) {
+        id -> Uid,
+        ticket_id -> Uid,
+        position -> Integer,
+        reach_on -> Date,
+        text -> Text,
+        reported_at -> Nullable<Moment>,
+        reached_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::{Moment, Uid};
+
     ticket_parties (unit_id, ticket_id) {
         unit_id -> Uid,
         ticket_id -> Uid,
@@ -566,6 +581,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assets,
     finding_assets,
     tickets,
+    milestones,
     ticket_parties,
     feedback,
     feedback_items,

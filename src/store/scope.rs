@@ -36,7 +36,7 @@ pub fn visible(scope: &Scope) -> Option<Condition> {
 
 /// Ids of the tickets that this unit leads or helps with.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn parties_of(unit: UnitId) -> _ {
+pub fn parties_of(unit: UnitId) -> _ {
     ticket_parties::table.filter(ticket_parties::unit_id.eq(unit)).select(ticket_parties::ticket_id)
 }
 

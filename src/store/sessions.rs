@@ -4,7 +4,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::instant::Instant;
 use crate::store::schema::{sessions, users};
 use crate::store::users::UserRow;
-use crate::store::{Conn, MultiBackend, StoreResult};
+use crate::store::{Conn, MultiBackend, StoreResult, native};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -27,12 +27,10 @@ pub fn insert(conn: &mut Conn, row: &SessionRow) -> StoreResult<()> {
 
 /// A session and its user, whatever their state.
 pub fn by_hash(conn: &mut Conn, hash: &[u8]) -> StoreResult<Option<(SessionRow, UserRow)>> {
-    Ok(sessions::table
+    let held = sessions::table
         .inner_join(users::table.on(users::id.eq(sessions::user_id)))
-        .filter(sessions::token_hash.eq(hash))
-        .select((SessionRow::as_select(), UserRow::as_select()))
-        .first(conn)
-        .optional()?)
+        .filter(sessions::token_hash.eq(hash));
+    Ok(native!(conn, c => held.select((SessionRow::as_select(), UserRow::as_select())).first(c)).optional()?)
 }
 
 /// Notes that it is in use.

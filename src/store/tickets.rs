@@ -6,8 +6,8 @@ use crate::domain::instant::Instant;
 use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
 use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
-use crate::store::scope::{Condition, party_of, visible, visible_only};
-use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, locked, native, one_of, page};
+use crate::store::scope::{Condition, parties_of, party_of, visible, visible_only};
+use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, page};
 use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -65,7 +65,7 @@ pub struct TicketRow {
 }
 
 impl TicketRow {
-    /// The facts that rules decide by.
+    /// The facts that rules decide by, but for milestones, which lie in a table of their own.
     #[must_use]
     pub fn ticket(&self, co_unit_ids: Vec<UnitId>) -> Ticket {
         Ticket {
@@ -109,6 +109,7 @@ impl TicketRow {
             verified_at: self.verified_at,
             closed_at: self.closed_at,
             last_progress_at: self.last_progress_at,
+            milestones: Vec::new(),
             version: self.version,
         }
     }
@@ -228,7 +229,7 @@ pub fn save(conn: &mut Conn, held: &TicketRow, row: &TicketRow) -> StoreResult<b
         ..held.clone()
     };
     let saved = if only_progress == *row {
-        diesel::update(target).set(columns).execute(conn)?
+        native!(conn, c => diesel::update(target).set(columns).execute(c))?
     } else {
         diesel::update(target).set(row).execute(conn)?
     };
@@ -250,15 +251,47 @@ pub fn set_lead(conn: &mut Conn, ticket: TicketId, unit: UnitId) -> StoreResult<
     Ok(())
 }
 
+/// The row that an id or a reference in sight means, by `locked!` or `looked!`. Each case is a statement of its own, so
+/// that none is boxed.
+macro_rules! one {
+    ($conn:expr, $key:expr, $scope:expr, $load:ident) => {
+        match $key.parse::<TicketId>() {
+            Ok(id) => one!(in $conn, $scope, $load, tickets::table.filter(tickets::id.eq(id))),
+            Err(_) => one!(in $conn, $scope, $load, tickets::table.filter(tickets::reference.eq($key))),
+        }
+    };
+    (in $conn:expr, $scope:expr, $load:ident, $rows:expr) => {
+        match $scope {
+            Scope::All => $load!($conn, first: $rows.select(TicketRow::as_select())),
+            Scope::Units(units) => match units.as_slice() {
+                [only] => {
+                    let seen = $rows.filter(tickets::id.eq_any(parties_of(*only)));
+                    $load!($conn, first: seen.select(TicketRow::as_select()))
+                }
+                units => {
+                    let seen = $rows.filter(tickets::id.eq_any(party_of(units.to_vec(), Part::ALL.to_vec())));
+                    $load!($conn, first: seen.select(TicketRow::as_select()))
+                }
+            },
+        }
+    };
+}
+
+/// `locked!` without the lock.
+macro_rules! looked {
+    ($conn:expr, $load:ident: $query:expr) => {
+        native!($conn, c => $query.$load(c))
+    };
+}
+
 /// By id or reference, if it is visible. A ticket out of sight is a ticket that isn't there.
 pub fn find(conn: &mut Conn, key: &str, scope: &Scope) -> StoreResult<Option<TicketRow>> {
-    Ok(one(key, scope).select(TicketRow::as_select()).first(conn).optional()?)
+    Ok(one!(conn, key, scope, looked).optional()?)
 }
 
 /// `find`, and nobody else changes it until this transaction ends.
 pub fn lock(conn: &mut Conn, key: &str, scope: &Scope) -> StoreResult<Option<TicketRow>> {
-    let Some(id) = one(key, scope).select(tickets::id).first::<TicketId>(conn).optional()? else { return Ok(None) };
-    lock_by_id(conn, id)
+    Ok(one!(conn, key, scope, locked).optional()?)
 }
 
 pub fn lock_by_id(conn: &mut Conn, id: TicketId) -> StoreResult<Option<TicketRow>> {
@@ -278,22 +311,16 @@ pub fn by_ids(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<TicketRow>> 
     Ok(tickets::table.filter(tickets::id.eq_any(ids.to_vec())).select(TicketRow::as_select()).load(conn)?)
 }
 
-fn one(key: &str, scope: &Scope) -> tickets::BoxedQuery<'static, MultiBackend> {
-    let query = tickets::table.into_boxed();
-    let query = match key.parse::<TicketId>() {
-        Ok(id) => query.filter(tickets::id.eq(id)),
-        Err(_) => query.filter(tickets::reference.eq(key.to_owned())),
-    };
-    visible_only(query, scope)
-}
-
 /// Co-units of tickets, in the order of ids.
 pub fn co_units_of(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<(TicketId, UnitId)>> {
-    let parties = ticket_parties::table.filter(ticket_parties::part.eq(Part::Co)).into_boxed();
-    Ok(one_of!(parties, ticket_parties::ticket_id, ids)
-        .order((ticket_parties::ticket_id.asc(), ticket_parties::unit_id.asc()))
-        .select((ticket_parties::ticket_id, ticket_parties::unit_id))
-        .load(conn)?)
+    Ok(load_of!(
+        conn,
+        ticket_parties::ticket_id => ids,
+        ticket_parties::table
+            .filter(ticket_parties::part.eq(Part::Co))
+            .order((ticket_parties::ticket_id.asc(), ticket_parties::unit_id.asc()))
+            .select((ticket_parties::ticket_id, ticket_parties::unit_id))
+    )?)
 }
 
 /// How a list is ordered.
@@ -687,10 +714,11 @@ pub fn named(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<Named>> {
     let joined = tickets::table
         .inner_join(notices::table.on(notices::id.eq(tickets::notice_id)))
         .inner_join(findings::table.on(findings::id.eq(tickets::finding_id)))
-        .inner_join(units::table.on(units::id.eq(tickets::unit_id)))
-        .into_boxed();
-    Ok(one_of!(joined, tickets::id, ids)
-        .select((
+        .inner_join(units::table.on(units::id.eq(tickets::unit_id)));
+    Ok(load_of!(
+        conn,
+        tickets::id => ids,
+        joined.select((
             tickets::id,
             notices::code,
             findings::code,
@@ -700,5 +728,5 @@ pub fn named(conn: &mut Conn, ids: &[TicketId]) -> StoreResult<Vec<Named>> {
             units::name,
             units::name_en,
         ))
-        .load(conn)?)
+    )?)
 }

@@ -5,7 +5,7 @@ use crate::domain::instant::Instant;
 use crate::domain::vocabulary::TokenScope;
 use crate::store::schema::{tokens, users};
 use crate::store::users::UserRow;
-use crate::store::{Conn, MultiBackend, StoreResult};
+use crate::store::{Conn, MultiBackend, StoreResult, native};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
@@ -51,12 +51,8 @@ pub fn find(conn: &mut Conn, id: TokenId) -> StoreResult<Option<TokenRow>> {
 
 /// A token and its user, whatever their state.
 pub fn by_hash(conn: &mut Conn, hash: &[u8]) -> StoreResult<Option<(TokenRow, UserRow)>> {
-    Ok(tokens::table
-        .inner_join(users::table.on(users::id.eq(tokens::user_id)))
-        .filter(tokens::hash.eq(hash))
-        .select((TokenRow::as_select(), UserRow::as_select()))
-        .first(conn)
-        .optional()?)
+    let held = tokens::table.inner_join(users::table.on(users::id.eq(tokens::user_id))).filter(tokens::hash.eq(hash));
+    Ok(native!(conn, c => held.select((TokenRow::as_select(), UserRow::as_select())).first(c)).optional()?)
 }
 
 /// A user's tokens that are not revoked, in the order in which they were made, after `after`.

@@ -4,7 +4,7 @@ use crate::domain::id::UnitId;
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::UnitKind;
 use crate::store::schema::{unit_members, units};
-use crate::store::{Conn, MultiBackend, StoreResult, locked, native, one_of, page};
+use crate::store::{Conn, MultiBackend, StoreResult, load_of, locked, native, page};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -130,8 +130,8 @@ pub fn subtree(conn: &mut Conn, root: UnitId) -> StoreResult<Vec<UnitId>> {
     let mut known = vec![root];
     let mut level = vec![root];
     while !level.is_empty() {
-        let query = units::table.select(units::id).into_boxed();
-        let below: Vec<UnitId> = one_of!(query, units::parent_id, level.as_slice()).load(conn)?;
+        let below: Vec<UnitId> =
+            load_of!(&mut *conn, units::parent_id => level.as_slice(), units::table.select(units::id))?;
         level = below.into_iter().filter(|id| !known.contains(id)).collect();
         known.extend(&level);
     }

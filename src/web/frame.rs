@@ -194,6 +194,7 @@ fn done_act(act: Act, lens: &Lens) -> &'static str {
         Act::PassLookBack => lens.t("done.look_back_pass"),
         Act::FailLookBack => lens.t("done.look_back_fail"),
         Act::Carry => lens.t("done.carry"),
+        Act::DecideMilestone => lens.t("done.milestone"),
         Act::Cancel => lens.t("done.cancel"),
         Act::Reopen => lens.t("done.reopen"),
         Act::AskExtension => lens.t("done.extension"),

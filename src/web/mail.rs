@@ -233,7 +233,6 @@ fn line(mail: &MessageOut, lens: &Lens) -> MailLine {
         kind: match mail.kind {
             MessageKind::AtOnce => lens.t("mail.at_once"),
             MessageKind::Digest => lens.t("mail.digest"),
-            MessageKind::Weekly => lens.t("mail.weekly"),
         },
         state: sentence(mail.state.name(lens.lang)),
         failed: matches!(mail.state, MessageState::Dead | MessageState::Uncertain),

@@ -266,14 +266,14 @@ fn preview(room: &mut Room<'_, '_>, code: &str, planned: &[Ticket]) -> Outcome<I
 
 fn page(room: &mut Room<'_, '_>, code: &str, attempt: Option<&Attempt>) -> Outcome<NoticePage> {
     let notice = notices::get(room.read, room.who, code)?;
-    let coverage = notices::coverage(room.read, room.who, code)?;
+    let office = room.who.roles.iter().any(|role| role.reads_all());
+    let coverage = if office { Some(notices::coverage(room.read, room.who, code)?) } else { None };
     let findings = notices::findings(room.read, room.who, code)?;
     let requirements = notices::requirements(room.read, room.who, code)?;
     let lights = lights(room, &notice)?;
     let lens = room.lens;
     let who = room.who;
     let coordinator = who.has(Role::Coordinator);
-    let office = who.roles.iter().any(|role| role.reads_all());
     let own = who.unit_id.filter(|_| !office);
     let own = own.map_or_else(Vec::new, |unit| own_requirements(&requirements, unit));
     let open_to_answer = notice.state == NoticeState::Issued && own.iter().any(|row| !row.answered);
@@ -282,7 +282,7 @@ fn page(room: &mut Room<'_, '_>, code: &str, attempt: Option<&Attempt>) -> Outco
         version: notice.version,
         facts: facts(&notice, &lens),
         lights,
-        annexes: annexes(&coverage, &lens),
+        annexes: coverage.map_or_else(Vec::new, |coverage| annexes(&coverage, &lens)),
         findings: findings.iter().map(|finding| finding_view(finding, &lens)).collect(),
         may_issue: coordinator && notice.state == NoticeState::Draft,
         may_close: coordinator && notice.state == NoticeState::Issued,

@@ -33,7 +33,7 @@ impl ReminderState {
 }
 
 text_enum! {
-    MessageKind { AtOnce = "at_once", Digest = "digest", Weekly = "weekly" }
+    MessageKind { AtOnce = "at_once", Digest = "digest" }
 }
 
 text_enum! {

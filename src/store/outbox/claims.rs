@@ -2,7 +2,7 @@
 
 use super::MessageRow;
 use super::attempts::{AttemptRow, insert_attempt};
-use super::pause::{Pause, pause};
+use super::pause::{Hold, Pause, hold, pause};
 use crate::domain::id::{LeaseId, MessageId};
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{EndReason, MessageKind, MessageState, ReminderState};
@@ -138,13 +138,14 @@ pub fn look(conn: &mut Conn, now: Instant, machine_now: Instant) -> StoreResult<
         .filter(messages::kind.eq_any(kinds))
         .select(messages::id);
     let is_due = diesel::select(diesel::dsl::exists(due)).get_result(conn)?;
-    Ok(Look { is_due, pause: pause(conn)?, clock })
+    Ok(Look { is_due, pause: pause(conn)?, hold: hold(conn)?, clock })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     pub is_due: bool,
     pub pause: Option<Pause>,
+    pub hold: Option<Hold>,
     /// The leases' clock.
     pub clock: Instant,
 }

@@ -14,7 +14,6 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("mail.somebody", "其他收件人", "Somebody else"),
     ("mail.at_once", "即时", "At once"),
     ("mail.digest", "汇总", "Digest"),
-    ("mail.weekly", "每周概览", "Weekly overview"),
     ("mail.text", "邮件正文", "As it was received"),
     ("mail.no_text", "邮件还没有生成，发送前才会写成。", "It is written just before it is sent."),
     ("mail.attempts", "投递记录", "Tries to deliver it"),

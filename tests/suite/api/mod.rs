@@ -13,3 +13,4 @@ mod tokens;
 mod units;
 mod users;
 mod versions;
+mod workflow;

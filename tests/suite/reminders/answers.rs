@@ -116,10 +116,13 @@ async fn a_unit_sees_its_own_tickets_reminders_without_other_peoples_names() {
     let (own, whole) = (of(&li, FIRST).unwrap(), of(&chen, FIRST).unwrap());
     assert_eq!(own.total, whole.total);
     assert_eq!(own.items.len(), whole.items.len());
-    let planned = own.items.iter().take_while(|one| one.state == ReminderStatus::Planned).count();
+    // Those that came, the latest first; then those to come, the next first.
+    let came = own.items.iter().take_while(|one| one.state != ReminderStatus::Planned).count();
+    let (past, ahead) = own.items.split_at(came);
+    assert!(past.is_sorted_by(|one, next| one.at >= next.at) && ahead.is_sorted_by_key(|one| one.at));
     // before-1, due-today, overdue-1, overdue-3 and eight weeks, to liaison and leader; copies and superiors besides.
-    assert_eq!(planned, 2 + 2 + 4 + 9 * 5);
-    assert!(own.items[planned..].iter().all(|one| one.state != ReminderStatus::Planned));
+    assert_eq!(ahead.len(), 2 + 2 + 4 + 9 * 5);
+    assert!(ahead.iter().all(|one| one.state == ReminderStatus::Planned));
     let coordinators = |slice: &Slice<ReminderOut>| -> Vec<bool> {
         let copies = slice.items.iter().filter(|one| one.audience == [Told::Coordinators]);
         copies.map(|one| one.recipient.as_ref().unwrap().name.is_some()).collect()

@@ -37,7 +37,7 @@ const BESIDES: &[(&str, &str)] = &[
 
 /// Macros stand at the crate's root, wherever they were written.
 const MACROS: &[(&str, &str)] =
-    &[("text_enum", "domain"), ("native", "store"), ("locked", "store"), ("insert_all", "store"), ("one_of", "store")];
+    &[("text_enum", "domain"), ("native", "store"), ("locked", "store"), ("insert_all", "store"), ("load_of", "store")];
 
 /// Words of a library or of the system, and the only places of `src` that say them.
 const SPOKEN_ONLY_IN: &[(&[&str], &[&str])] = &[
