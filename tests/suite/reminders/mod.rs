@@ -4,6 +4,7 @@ mod answers;
 mod downtime;
 mod limits;
 mod once;
+mod rules;
 mod running;
 mod sequence;
 mod stops;
