@@ -7,6 +7,6 @@ mod once;
 mod rules;
 mod running;
 mod sequence;
+mod simulation;
 mod stops;
-mod storm;
 mod wire;
