@@ -340,7 +340,7 @@ impl Year {
         let rows = self.bureau.read(|read| Ok(outbox::list(read.conn, &MessageFilter::default(), None, 100_000)?));
         let messages = rows.len();
         for row in rows {
-            self.check_end(&row, taken.remove(&format!("rectify.{}@example.cn", row.id)).unwrap_or_default());
+            self.check_end(&row, &taken.remove(&format!("rectify.{}@example.cn", row.id)).unwrap_or_default());
         }
         assert!(taken.is_empty(), "seed {}: mails that nobody wrote: {:?}", self.seed, taken.keys());
         let seen = self.weather.lock().unwrap().seen.clone();
@@ -348,7 +348,7 @@ impl Year {
         Sum { events, mails: messages, copies: mails.len(), kills: self.kills, seen }
     }
 
-    fn check_end(&self, row: &MessageRow, copies: Vec<Vec<u8>>) {
+    fn check_end(&self, row: &MessageRow, copies: &[Vec<u8>]) {
         let seed = self.seed;
         // What was queued on the last evening waits for the morning.
         let waits = row.next_at.is_some_and(|at| at > self.now());
@@ -395,8 +395,7 @@ fn server(weather: &Arc<Mutex<Weather>>, killed: &Arc<Notify>, clock: Clock) -> 
             (At::Greeting, 1) => (Does::Say("554 5.3.2 never"), "554"),
             (At::Rcpt | At::Dot, 0..=3) => (Does::Say("451 4.3.0 later"), "451"),
             (At::Rcpt, 4) => (Does::Say("550 5.1.1 no such user"), "550"),
-            (At::Dot, 4..=6) => (Does::Drop, "dropped"),
-            (_, 7 | 8) => (Does::Drop, "dropped"),
+            (At::Dot, 4..=6) | (_, 7 | 8) => (Does::Drop, "dropped"),
             (At::Greeting | At::Rcpt | At::Dot, _) => (Does::Behave, "ok"),
         };
         if at == At::Dot || does != Does::Behave {
@@ -419,7 +418,8 @@ fn run(seed: u64) -> Sum {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    let text = std::env::var_os(name)?.into_string().unwrap();
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 #[test]
