@@ -44,7 +44,8 @@ pub struct Claimed {
     pub poisoned: usize,
 }
 
-/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running.
+/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running. One that a
+/// worker died with is taken alone: if it is what kills them, the others need not die with it.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     let clock = lease_clock(conn, claim.now.machine)?;
     let now = claim.now.office;
@@ -60,6 +61,8 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     if due.is_empty() {
         return Ok(Claimed::default());
     }
+    let lost = due.iter().find(|row| row.state == MessageState::Sending).cloned();
+    let due = lost.map_or(due, |lost| vec![lost]);
     let (poisoned, taken): (Vec<_>, Vec<_>) = due.into_iter().partition(|row| row.claims >= CLAIMS);
     let ids: Vec<MessageId> = taken.iter().map(|row| row.id).collect();
     diesel::update(messages::table.filter(messages::id.eq_any(ids)))
