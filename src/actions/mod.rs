@@ -15,6 +15,7 @@ pub mod reminder_rules;
 pub mod replan;
 pub mod requests;
 pub mod sandbox;
+pub mod setup;
 pub mod sign_in;
 pub mod tell;
 pub mod tickets;

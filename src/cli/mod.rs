@@ -30,8 +30,7 @@ Begin with a sandbox: the source notice, 39 people, 20 tickets, mails as files, 
   rectify demo --at 2021-08-16T09:00:00+08:00      the notice on the day it was issued; its clock stands still
 
 Begin in earnest:
-  rectify user add wang --name 王芳 --roles admin    prints a password, once
-  rectify serve                                    then sign in at http://127.0.0.1:8080
+  rectify serve                                    prints a link to make the first administrator, once
   rectify import units units.csv --dry-run         tells what would change, and every bad cell
   rectify import users users.csv
 

@@ -3,10 +3,9 @@
 use super::General;
 use super::say::{CliFault, say};
 use super::server;
-use crate::domain::vocabulary::Role;
+use crate::actions::setup;
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Place, Purpose};
-use crate::store::users::{self, UserFilter};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -51,30 +50,28 @@ pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, 
         let sender = server::sender(&config, &place.data_dir).map_err(CliFault::from);
         let installation = Installation::open(&place, config, Purpose::Serve).map_err(CliFault::from);
         let (reserved, _, installation) = server::together(lang, (reserved, sender, installation))?;
-        let filter = UserFilter { roles: vec![Role::Admin], active: Some(true), ..UserFilter::default() };
-        let admins = installation.world.read_now(move |read| Ok(users::count(read.conn, &filter)?))?;
-        let text = greeting(&installation, admins > 0, lang);
+        let invitation = installation.world.write_now(setup::invite)?;
+        let text = greeting(&installation, invitation.as_deref(), lang);
         server::serve(&installation, reserved, || say(&text)).await
     })
     .map_err(|fault| fault.in_lang(lang))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn greeting(installation: &Installation, has_admin: bool, lang: Lang) -> String {
+fn greeting(installation: &Installation, invitation: Option<&str>, lang: Lang) -> String {
     let (url, dir) = (installation.config.public_url(), installation.data_dir.display());
     let mut text = match lang {
         Lang::Zh => format!("rectify：{url} （数据目录 {dir}，按 Ctrl-C 停止）\n"),
         Lang::En => format!("rectify: {url} (data in {dir}; Ctrl-C stops it)\n"),
     };
-    if !has_admin {
+    if let Some(secret) = invitation {
         let _ = match lang {
-            Lang::Zh => writeln!(
-                text,
-                "还没有管理员。请在另一个终端运行：\n  rectify user add 登录名 --name 姓名 --roles admin --data {dir}"
-            ),
+            Lang::Zh => {
+                writeln!(text, "还没有管理员。请在一天内打开此链接设立，只能使用一次：\n  {url}/setup?key={secret}")
+            }
             Lang::En => writeln!(
                 text,
-                "There is no administrator yet. In another terminal:\n  rectify user add LOGIN --name NAME --roles admin --data {dir}"
+                "There is no administrator yet. Make one here, once, within a day:\n  {url}/setup?key={secret}"
             ),
         };
     }

@@ -108,6 +108,8 @@ catalogue! {
         "请在请求头中附上 Authorization: Bearer 令牌，或先登录。", "Send Authorization: Bearer with a token, or sign in.";
     TokenInvalid = "auth.token_invalid" Unauthenticated: "令牌无效", "The token is not valid";
         "令牌不存在、已撤销或已过期。请重新申领。", "It does not exist, was revoked or has expired. Ask for a new one.";
+    SetupLinkEnded = "setup.link_ended" Missing: "链接已失效", "The link is not good any more";
+        "它只能使用一次，且一天内有效。没有管理员时，重新启动 rectify serve 会给出新链接。", "It works once, within a day. While there is no administrator, a restart of `rectify serve` prints a new one.";
     SignInFailed = "auth.failed" Unauthenticated: "登录失败", "Sign-in failed";
         "用户名或密码不正确。", "The login or the password is wrong.";
     SignInSlowedDown = "auth.slow_down" TooMany: "尝试次数过多", "Too many attempts";

@@ -22,6 +22,7 @@ mod picks;
 mod preview;
 mod rules;
 mod sandbox;
+mod setup;
 mod sign_in;
 mod templates;
 mod texts;
@@ -42,6 +43,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(page("/").route(get().to(desk::get_desk)))
         .service(act("/sign-in").route(get().to(sign_in::get_sign_in)).route(post().to(sign_in::post_sign_in)))
+        .service(act("/setup").route(get().to(setup::get_setup)).route(post().to(setup::post_setup)))
         .service(self::page("/sign-out", "POST").route(post().to(sign_in::post_sign_out)))
         .service(page("/account").route(get().to(account::get_account)))
         .service(page("/tickets").route(get().to(tickets::get_tickets)))

@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 24] = templates![
+const TEMPLATES: [(&str, &str); 25] = templates![
     "account.html",
     "act.html",
     "calendar.html",
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 24] = templates![
     "resume.html",
     "rule.html",
     "rules.html",
+    "setup.html",
     "sign_in.html",
     "ticket.html",
     "tickets.html",

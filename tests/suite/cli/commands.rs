@@ -2,6 +2,7 @@
 
 use super::{Done, Room};
 use crate::support::client::Client;
+use crate::web::reader::Page;
 use diesel::connection::SimpleConnection;
 use rectify::store::{DatabaseSettings, connect};
 use serde_json::json;
@@ -45,6 +46,46 @@ fn a_new_installation_serves_at_once_says_how_to_begin_and_stops_when_told() {
     }
     assert_eq!(server.stop(), Some(0));
     assert_eq!(room.events(), 3);
+}
+
+/// The link that a new installation prints.
+fn invitation(server: &super::Server) -> Option<String> {
+    let link = || {
+        let lines = server.rest.lock().unwrap();
+        let at = lines.iter().find_map(|line| line.split_once("/setup?key="))?;
+        Some(format!("/setup?key={}", at.1.trim()))
+    };
+    let begun = std::time::Instant::now();
+    while link().is_none() && begun.elapsed() < std::time::Duration::from_secs(5) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    link()
+}
+
+#[test]
+fn the_first_administrator_is_made_by_a_link_that_works_once() {
+    let room = Room::new();
+    let old = invitation(&room.server(&["serve", "--lang", "en"])).unwrap();
+    let server = room.server(&["serve", "--lang", "en"]);
+    let link = invitation(&server).unwrap();
+    let client = server.client().with("Accept-Language", "en");
+    // A later start takes the place of an earlier one.
+    Page::of("/setup", &client.get(&old).is(404)).says("The link is not good any more");
+    client.get("/setup").is(404);
+    let form = Page::of("/setup", &client.get(&link).is(200)).form("/setup");
+    let form = form.fill("login", "wang").fill("name", "王芳");
+    let again = Page::of("/setup", &form.clone().fill("password", "short").send(&client).is(422));
+    again.says("12");
+    assert_eq!(again.form("/setup").value("name"), "王芳");
+    let form = form.fill("password", "correct horse battery");
+    assert_eq!(form.send(&client).is(303).header("location"), Some("/sign-in"));
+    let session = json!({"login": "wang", "password": "correct horse battery"});
+    assert_eq!(client.post("/api/v1/session", session).is(201).json()["roles"], json!(["admin"]));
+    Page::of("/setup", &form.send(&client).is(404)).says("The link is not good any more");
+    client.get(&link).is(404);
+    assert_eq!(server.stop(), Some(0));
+    let server = room.server(&["serve", "--lang", "en"]);
+    assert!(!server.said.contains("administrator") && server.rest.lock().unwrap().is_empty());
 }
 
 #[test]

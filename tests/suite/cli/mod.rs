@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -37,6 +38,8 @@ struct Server {
     pub url: String,
     /// What it printed up to the address.
     pub said: String,
+    /// Lines after it, as they come.
+    rest: Arc<Mutex<Vec<String>>>,
 }
 
 impl Room {
@@ -101,8 +104,10 @@ impl Room {
             }
         };
         // The rest of the greeting; a full pipe would stop it.
-        std::thread::spawn(move || lines.count());
-        Server { child, url, said }
+        let rest: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&rest);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
+        Server { child, url, said, rest }
     }
 
     /// The same installation in this process, while nobody serves it.

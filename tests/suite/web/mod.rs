@@ -6,6 +6,6 @@ mod isolation;
 mod languages;
 mod letters;
 mod notices;
-mod reader;
+pub mod reader;
 mod rules;
 mod sign_in;
