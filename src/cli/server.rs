@@ -3,14 +3,14 @@
 use super::say::CliFault;
 use crate::actions::sandbox::set_clock;
 use crate::api;
-use crate::config::{Config, ConfigFault};
+use crate::config::Config;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::http::health::Probe;
 use crate::http::sandbox::{Jump, Turn};
 use crate::http::state::State;
 use crate::installation::Installation;
-use crate::mail::{Courier, Sender};
+use crate::mail::{Courier, Sender, SenderFault};
 use crate::reminders::{self, Runner, Tally};
 use crate::transaction::World;
 use crate::web;
@@ -58,8 +58,11 @@ fn refused(address: &impl std::fmt::Display, fault: &std::io::Error) -> CliFault
 }
 
 /// How this installation sends, for one courier.
-pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, ConfigFault> {
-    Sender::from_config(config, data_dir).map_err(|fault| Config::unusable("mail.smtp_url", fault))
+pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, CliFault> {
+    Sender::from_config(config, data_dir).map_err(|fault| match fault {
+        SenderFault::Server(fault) => Config::unusable(fault.setting(), fault).into(),
+        SenderFault::Templates(fault) => Refusal::new(Code::TemplateFaulty).with("reason", fault).into(),
+    })
 }
 
 /// Listens, calls `announce`, and serves until the process is told to stop.

@@ -134,6 +134,27 @@ pub enum ServerFault {
     CaFile { path: PathBuf, reason: String },
 }
 
+impl ServerFault {
+    /// The setting to blame.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        match self {
+            Self::CaFile { .. } => "mail.ca_file",
+            Self::TlsName(_) => "mail.tls_name",
+            Self::Hello(_) => "mail.domain",
+            Self::Url(_)
+            | Self::Scheme(_)
+            | Self::Host
+            | Self::Path
+            | Self::Setting(_)
+            | Self::Tls(_)
+            | Self::Credentials
+            | Self::HalfCredentials
+            | Self::PlainText(_) => "mail.smtp_url",
+        }
+    }
+}
+
 /// Settings beside the URL.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {

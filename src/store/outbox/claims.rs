@@ -39,6 +39,11 @@ pub struct Claimed {
 
 /// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
+    claim_except(conn, claim, &[])
+}
+
+/// As `claim`, without those to these recipients (by their keys).
+pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> StoreResult<Claimed> {
     let clock = lease_clock(conn, claim.machine_now)?;
     let kinds = claimable(conn, clock)?;
     let due: Vec<MessageRow> = locked!(&mut *conn, load passing_over: messages::table
@@ -46,6 +51,7 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
         .filter(messages::next_at.le(claim.now))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
         .filter(messages::kind.eq_any(kinds))
+        .filter(messages::recipient.ne_all(recipients.to_vec()))
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
         .select(MessageRow::as_select()))?;
