@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod demo;
 mod import;
+mod mail;
 mod openapi;
 mod remind;
 mod say;
@@ -72,6 +73,9 @@ enum Command {
     Import(import::Arguments),
     /// Look once at what is due and deliver it
     Remind(remind::Arguments),
+    /// Try whether mail leaves this installation, and see what it says
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Make and keep accounts
     #[command(subcommand)]
     User(user::User),
@@ -96,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(general, &arguments),
         Command::Demo(arguments) => demo::run(general, &arguments),
         Command::Remind(arguments) => remind::run(general, &arguments),
+        Command::Mail(mail) => mail::run(general, &mail),
         Command::User(user) => user::run(general, user),
         Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),

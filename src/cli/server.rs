@@ -10,7 +10,7 @@ use crate::http::health::Probe;
 use crate::http::sandbox::{Jump, Turn};
 use crate::http::state::State;
 use crate::installation::Installation;
-use crate::mail::{Courier, Sender, SenderFault};
+use crate::mail::{Courier, Sender, SenderFault, TEMPLATES_FOLDER, TemplateFault, Templates};
 use crate::reminders::{self, Runner, Tally};
 use crate::transaction::World;
 use crate::web;
@@ -61,8 +61,21 @@ fn refused(address: &impl std::fmt::Display, fault: &std::io::Error) -> CliFault
 pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, CliFault> {
     Sender::from_config(config, data_dir).map_err(|fault| match fault {
         SenderFault::Server(fault) => Config::unusable(fault.setting(), fault).into(),
-        SenderFault::Templates(fault) => Refusal::new(Code::TemplateFaulty).with("reason", fault).into(),
+        SenderFault::Templates(fault) => faulty_template(&fault),
     })
+}
+
+/// The templates that hold here, read and tried.
+pub(super) fn templates(data_dir: &Path) -> Result<Templates, CliFault> {
+    Templates::load(&data_dir.join(TEMPLATES_FOLDER)).map_err(|fault| faulty_template(&fault))
+}
+
+pub(super) fn built_in_templates() -> Result<Templates, CliFault> {
+    Templates::built_in().map_err(|fault| faulty_template(&fault))
+}
+
+fn faulty_template(fault: &TemplateFault) -> CliFault {
+    Refusal::new(Code::TemplateFaulty).with("reason", fault).into()
 }
 
 /// Listens, calls `announce`, and serves until the process is told to stop.

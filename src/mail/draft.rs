@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn a_panic_while_writing_is_that_mails_fault() {
-        let fault = unless_it_panics::<Frozen>(|| Err(["a line"].iter().skip(1).map(|line| line.len()).max().unwrap().to_string()));
+        let fault = unless_it_panics::<Frozen>(|| {
+            Err(["a line"].iter().skip(1).map(|line| line.len()).max().unwrap().to_string())
+        });
         assert_eq!(fault.err().as_deref(), Some("writing it panicked"));
     }
 }

@@ -22,15 +22,19 @@ const REMEMBERED: usize = 10_000;
 pub(super) struct Limits {
     /// 0: no limit.
     lines_per_domain: usize,
-    /// 0: no cap.
-    mails_per_minute: usize,
-    counts: Mutex<Counts>,
+    lines: Mutex<HashMap<String, usize>>,
     freed: Notify,
+    minute: Mutex<Minute>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    lines: HashMap<String, usize>,
+/// Mails of the last minute, and how many there may be.
+///
+/// A mail counts from its beginning until a minute after its end: so the server never sees more in a minute than the cap,
+/// however long a mail was on its way.
+#[derive(Debug)]
+struct Minute {
+    /// 0: no cap.
+    cap: usize,
     /// Mails that have begun and not ended.
     under_way: usize,
     /// When the mails of the last minute ended, the oldest first.
@@ -41,59 +45,85 @@ struct Counts {
 #[derive(Debug, Clone, Copy)]
 struct Slow {
     until: Instant,
-    mails_per_minute: usize,
+    cap: usize,
 }
 
-impl Counts {
-    fn forget_the_old(&mut self, now: Instant) {
+impl Minute {
+    const fn new(cap: usize) -> Self {
+        Self { cap, under_way: 0, ended: VecDeque::new(), slow: None }
+    }
+
+    /// How many mails may begin now.
+    fn room(&mut self, now: Instant) -> usize {
         while self.ended.front().is_some_and(|end| now.duration_since(*end) >= WINDOW) {
             self.ended.pop_front();
         }
-        if self.slow.is_some_and(|slow| slow.until <= now) {
-            self.slow = None;
+        self.slow = self.slow.filter(|slow| now < slow.until);
+        let cap = self.slow.map(|slow| slow.cap).or((self.cap > 0).then_some(self.cap));
+        cap.map_or(usize::MAX, |cap| cap.saturating_sub(self.under_way + self.ended.len()))
+    }
+
+    /// How long to wait before there can be room.
+    fn wait(&self, now: Instant) -> Duration {
+        self.ended.front().map_or(Duration::from_millis(50), |end| (*end + WINDOW).saturating_duration_since(now))
+    }
+
+    fn begin(&mut self, now: Instant) -> bool {
+        let has_room = self.room(now) > 0;
+        self.under_way += usize::from(has_room);
+        has_room
+    }
+
+    fn end(&mut self, now: Instant) {
+        self.under_way -= 1;
+        self.ended.push_back(now);
+        if self.ended.len() > self.cap.max(REMEMBERED) {
+            self.ended.pop_front();
         }
     }
 
-    fn in_window(&self) -> usize {
-        self.under_way + self.ended.len()
+    /// Halves the rate, or keeps it halved for longer; answers the new one where it changes.
+    fn slow_down(&mut self, now: Instant) -> Option<usize> {
+        self.room(now);
+        let until = now + SLOW;
+        if let Some(slow) = &mut self.slow {
+            slow.until = until;
+            return None;
+        }
+        let cap = match self.cap {
+            0 => ((self.under_way + self.ended.len()) / 2).max(SLOWEST),
+            cap => (cap / 2).max(1),
+        };
+        self.slow = Some(Slow { until, cap });
+        Some(cap)
     }
 }
 
 impl Limits {
     pub fn new(lines_per_domain: usize, mails_per_minute: usize) -> Arc<Self> {
-        Arc::new(Self { lines_per_domain, mails_per_minute, counts: Mutex::default(), freed: Notify::new() })
+        let minute = Mutex::new(Minute::new(mails_per_minute));
+        Arc::new(Self { lines_per_domain, lines: Mutex::default(), freed: Notify::new(), minute })
     }
 
     /// How many mails may begin now.
     pub fn room(&self) -> usize {
-        let counts = self.counts(Instant::now());
-        self.cap(&counts).map_or(usize::MAX, |cap| cap.saturating_sub(counts.in_window()))
+        held(&self.minute).room(Instant::now())
     }
 
     /// How long to wait before there can be room.
     pub fn wait(&self) -> Duration {
-        let now = Instant::now();
-        let oldest = self.counts(now).ended.front().copied();
-        oldest.map_or(Duration::from_millis(50), |end| (end + WINDOW).duration_since(now))
+        held(&self.minute).wait(Instant::now())
     }
 
-    /// One mail's place in the rate; `None` where there is no room.
-    ///
-    /// It counts from its beginning until a minute after its end, so that the server never sees more in a minute than the
-    /// cap, however long a mail was on its way.
+    /// One mail's place in the minute; `None` where there is no room.
     pub fn begin(self: &Arc<Self>) -> Option<Turn> {
-        let mut counts = self.counts(Instant::now());
-        if self.cap(&counts).is_some_and(|cap| counts.in_window() >= cap) {
-            return None;
-        }
-        counts.under_way += 1;
-        Some(Turn { limits: Arc::clone(self) })
+        held(&self.minute).begin(Instant::now()).then(|| Turn { limits: Arc::clone(self) })
     }
 
     /// A line to one domain; `None` where as many as may be are taken.
     pub fn line_to(self: &Arc<Self>, domain: &str) -> Option<Line> {
-        let mut counts = self.counts(Instant::now());
-        let taken = counts.lines.entry(domain.to_owned()).or_default();
+        let mut lines = held(&self.lines);
+        let taken = lines.entry(domain.to_owned()).or_default();
         if self.lines_per_domain > 0 && *taken >= self.lines_per_domain {
             return None;
         }
@@ -122,29 +152,18 @@ impl Limits {
         if !asks_for_less(outcome) {
             return;
         }
-        let now = Instant::now();
-        let mut counts = self.counts(now);
-        let until = now + SLOW;
-        let mails_per_minute = match counts.slow {
-            Some(slow) => slow.mails_per_minute,
-            None if self.mails_per_minute > 0 => (self.mails_per_minute / 2).max(1),
-            None => (counts.in_window() / 2).max(SLOWEST),
-        };
-        if counts.slow.is_none() {
-            tracing::warn!(mails_per_minute, reply = outcome.reply, "the mail server asks for less; slower for 15 minutes");
+        if let Some(mails_per_minute) = held(&self.minute).slow_down(Instant::now()) {
+            tracing::warn!(
+                mails_per_minute,
+                reply = outcome.reply,
+                "the mail server asks for less: slower for 15 minutes"
+            );
         }
-        counts.slow = Some(Slow { until, mails_per_minute });
     }
+}
 
-    fn cap(&self, counts: &Counts) -> Option<usize> {
-        counts.slow.map(|slow| slow.mails_per_minute).or((self.mails_per_minute > 0).then_some(self.mails_per_minute))
-    }
-
-    fn counts(&self, now: Instant) -> MutexGuard<'_, Counts> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.forget_the_old(now);
-        counts
-    }
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A mail under way.
@@ -154,13 +173,7 @@ pub(super) struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let now = Instant::now();
-        let mut counts = self.limits.counts(now);
-        counts.under_way -= 1;
-        counts.ended.push_back(now);
-        if counts.ended.len() > self.limits.mails_per_minute.max(REMEMBERED) {
-            counts.ended.pop_front();
-        }
+        held(&self.limits.minute).end(Instant::now());
     }
 }
 
@@ -178,14 +191,14 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let mut counts = self.limits.counts(Instant::now());
-        if let Some(taken) = counts.lines.get_mut(&self.domain) {
+        let mut lines = held(&self.limits.lines);
+        if let Some(taken) = lines.get_mut(&self.domain) {
             *taken -= 1;
             if *taken == 0 {
-                counts.lines.remove(&self.domain);
+                lines.remove(&self.domain);
             }
         }
-        drop(counts);
+        drop(lines);
         self.limits.freed.notify_waiters();
     }
 }
@@ -212,6 +225,7 @@ fn asks_for_less(outcome: &Outcome) -> bool {
 mod tests {
     use super::super::outcome::Phase;
     use super::*;
+    use proptest::prelude::*;
 
     fn answer(result: DeliveryResult, code: u16, reply: &str) -> Outcome {
         Outcome::new(result, Phase::Rcpt, Some(code), reply, "mail.example.cn:25")
@@ -235,83 +249,98 @@ mod tests {
         }
     }
 
-    /// Mails of uneven length over four workers, against the same window as a server would count it.
-    #[tokio::test(start_paused = true)]
-    async fn no_minute_ever_sees_more_than_the_cap() {
-        const CAP: usize = 7;
-        let limits = Limits::new(0, CAP);
-        let seen: Arc<Mutex<Vec<Instant>>> = Arc::default();
-        let mut workers = tokio::task::JoinSet::new();
-        for worker in 0..4_u64 {
-            let (limits, seen) = (Arc::clone(&limits), Arc::clone(&seen));
-            workers.spawn(async move {
-                for nth in 0..20_u64 {
-                    let turn = loop {
-                        match limits.begin() {
-                            Some(turn) => break turn,
-                            None => tokio::time::sleep(limits.wait()).await,
-                        }
-                    };
-                    let took = Duration::from_millis((worker * 7_919 + nth * 104_729) % 30_000);
-                    // When the server counts it: anywhere on its way.
-                    tokio::time::sleep(took * 2 / 3).await;
-                    seen.lock().unwrap().push(Instant::now());
-                    tokio::time::sleep(took / 3).await;
-                    drop(turn);
+    proptest! {
+        /// Mails of any length over four workers, and the minute as the server counts it: at any moment of a mail's way.
+        #[test]
+        fn no_minute_ever_sees_more_than_the_cap(
+            cap in 1_usize..20, ways in proptest::collection::vec((0_u64..90_000, 0.0..=1.0), 1..120)
+        ) {
+            let begin = Instant::now();
+            let at = |millis: u64| begin + Duration::from_millis(millis);
+            let mut minute = Minute::new(cap);
+            let mut seen: Vec<Instant> = Vec::new();
+            // When each of the four workers is free again; 0: it is.
+            let (mut now, mut busy, mut next) = (0, [None::<u64>; 4], ways.iter());
+            let mut waiting = next.next();
+            while waiting.is_some() {
+                for end in &mut busy {
+                    if end.is_some_and(|end| end <= now) {
+                        minute.end(at(now));
+                        *end = None;
+                    }
+                    if let (None, Some((length, part))) = (*end, waiting) && minute.begin(at(now)) {
+                        *end = Some(now + length);
+                        seen.push(at(now) + Duration::from_millis(*length).mul_f64(*part));
+                        waiting = next.next();
+                    }
                 }
-            });
+                now += 100;
+            }
+            seen.sort();
+            for (nth, first) in seen.iter().enumerate() {
+                let within = seen[nth..].iter().filter(|at| at.duration_since(*first) < WINDOW).count();
+                prop_assert!(within <= cap, "{} of {}", within, cap);
+            }
         }
-        while workers.join_next().await.is_some() {}
-        let mut seen = seen.lock().unwrap().clone();
-        seen.sort();
-        assert_eq!(seen.len(), 80);
-        for (nth, first) in seen.iter().enumerate() {
-            let within = seen[nth..].iter().filter(|at| at.duration_since(*first) < WINDOW).count();
-            assert!(within <= CAP, "{within}");
-        }
-        // And no slower than need be: at least half of the cap a minute.
-        assert!(seen[79].duration_since(seen[0]) < WINDOW * 80 * 2 / 7);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_complaint_halves_the_rate_for_a_quarter_of_an_hour() {
+    #[test]
+    fn mails_that_take_no_time_go_as_fast_as_they_may() {
+        let (begin, mut minute) = (Instant::now(), Minute::new(7));
+        let mut now = begin;
+        for _ in 0..70 {
+            while !minute.begin(now) {
+                now += minute.wait(now);
+            }
+            minute.end(now);
+        }
+        assert_eq!(now, begin + WINDOW * 9);
+    }
+
+    #[test]
+    fn a_complaint_halves_the_rate_for_a_quarter_of_an_hour() {
+        let (now, mut minute) = (Instant::now(), Minute::new(60));
+        assert_eq!(minute.slow_down(now), Some(30));
+        assert_eq!(minute.room(now), 30);
+        // Complained of again, it stays so for longer, and is not halved anew.
+        assert_eq!(minute.slow_down(now + Duration::from_mins(10)), None);
+        assert_eq!(minute.room(now + Duration::from_mins(24)), 30);
+        assert_eq!(minute.room(now + Duration::from_mins(25)), 60);
+    }
+
+    #[test]
+    fn without_a_cap_a_complaint_halves_what_went_out_and_stops_nobody() {
+        let (now, mut minute) = (Instant::now(), Minute::new(0));
+        assert_eq!(minute.slow_down(now), Some(SLOWEST));
+        assert_eq!(minute.room(now + SLOW), usize::MAX);
+        let now = now + SLOW;
+        for _ in 0..100 {
+            assert!(minute.begin(now));
+            minute.end(now);
+        }
+        assert_eq!(minute.slow_down(now), Some(50));
+        assert!(!minute.begin(now));
+        assert_eq!(minute.room(now + WINDOW), 50);
+    }
+
+    #[test]
+    fn answers_that_ask_for_less_are_heeded_and_others_are_not() {
         let limits = Limits::new(0, 60);
         limits.heed(&answer(DeliveryResult::Retry, 452, "mailbox full"));
         assert_eq!(limits.room(), 60);
         limits.heed(&answer(DeliveryResult::Retry, 451, "later"));
-        assert_eq!(limits.room(), 30);
-        tokio::time::advance(Duration::from_mins(10)).await;
-        // Complained of again, it stays so for longer, and is not halved anew.
-        limits.heed(&answer(DeliveryResult::Retry, 450, "later"));
-        tokio::time::advance(Duration::from_mins(14)).await;
-        assert_eq!(limits.room(), 30);
-        tokio::time::advance(Duration::from_mins(1)).await;
-        assert_eq!(limits.room(), 60);
+        let turn = limits.begin().unwrap();
+        drop(turn);
+        assert_eq!(limits.room(), 29);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn without_a_cap_a_complaint_halves_what_went_out_and_stops_nobody() {
-        let limits = Limits::new(0, 0);
-        limits.heed(&answer(DeliveryResult::Retry, 450, "greylisted"));
-        assert_eq!(limits.room(), SLOWEST);
-        tokio::time::advance(SLOW).await;
-        assert_eq!(limits.room(), usize::MAX);
-        for _ in 0..100 {
-            drop(limits.begin().unwrap());
-        }
-        limits.heed(&answer(DeliveryResult::Retry, 421, "too fast"));
-        assert_eq!((limits.room(), limits.begin().is_none()), (0, true));
-        tokio::time::advance(WINDOW).await;
-        assert_eq!(limits.room(), 50);
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn lines_to_a_domain_are_counted_and_waited_for() {
         let limits = Limits::new(2, 0);
         let (first, second) = (limits.line_to("a.cn").unwrap(), limits.line_to("a.cn").unwrap());
         assert!(limits.line_to("a.cn").is_none() && first.leads_to("a.cn"));
         assert!(limits.line_to("b.cn").is_some());
-        assert!(limits.line_within("a.cn", Duration::from_secs(1)).await.is_none());
+        assert!(limits.line_within("a.cn", Duration::from_millis(20)).await.is_none());
         let (waited, ()) = tokio::join!(limits.line_within("a.cn", Duration::from_secs(1)), async { drop(second) });
         assert!(waited.is_some());
         let free = Limits::new(0, 0);

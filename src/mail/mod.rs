@@ -5,6 +5,7 @@
 //! that → `transports` delivers the bytes by SMTP (`smtp`), into a folder, or nowhere → `record` writes down the outcome.
 
 mod amend;
+mod certificates;
 mod check;
 mod compose;
 mod content;
@@ -24,11 +25,15 @@ mod sender;
 mod server;
 mod smtp;
 mod templates;
+mod transcript;
 mod transports;
+mod trial;
 mod wire;
 mod wording;
 mod worker;
 
+#[cfg(test)]
+mod fault_matrix;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]
@@ -46,4 +51,6 @@ pub use sender::{Sender, SenderFault};
 pub use server::{ServerFault, ServerOptions, SmtpServer, Timeouts, TlsMode};
 pub use smtp::{Keep, SmtpSession};
 pub use templates::{FOLDER as TEMPLATES_FOLDER, Source as TemplateSource, TemplateFault, Templates};
+pub use transcript::{Listener, Said, Speaker};
 pub use transports::{Parcel, Transport};
+pub use trial::{Addressee, Meaning, Trial, try_out};

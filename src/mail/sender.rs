@@ -62,7 +62,9 @@ impl Sender {
                 let options = ServerOptions {
                     hello: if is_domain(&mail.domain) { mail.domain.clone() } else { String::new() },
                     plain_hosts: mail.plaintext_allowed_hosts.clone(),
-                    ca_file: Some(&mail.ca_file).filter(|path| !path.as_os_str().is_empty()).map(|path| data_dir.join(path)),
+                    ca_file: Some(&mail.ca_file)
+                        .filter(|path| !path.as_os_str().is_empty())
+                        .map(|path| data_dir.join(path)),
                     tls_name: Some(mail.tls_name.clone()).filter(|name| !name.is_empty()),
                 };
                 let server = SmtpServer::parse(mail.smtp_url.expose(), &options)?;

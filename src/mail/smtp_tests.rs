@@ -16,7 +16,7 @@ const MAIL: &[u8] = b"Subject: x\r\n\r\n.hidden dot\r\n..two\r\nlast\r\n";
 /// `MAIL` with its dots doubled, and the final one.
 const MAIL_ON_THE_WIRE: &[u8] = b"Subject: x\r\n\r\n..hidden dot\r\n...two\r\nlast\r\n.\r\n";
 
-const PLAIN: Offer = Offer { implicit_tls: false, capabilities: &["SIZE 1000000"], inside_tls: &[] };
+const PLAIN: Offer = Offer { capabilities: &["SIZE 1000000"], ..Offer::NOTHING };
 
 /// Enough for a loopback, short enough for a test that waits for it.
 fn patience() -> Timeouts {
@@ -49,7 +49,7 @@ async fn deliver(
 
 /// Every phase of a conversation with TLS and sign-in.
 const FULL: Offer =
-    Offer { implicit_tls: false, capabilities: &["STARTTLS"], inside_tls: &["AUTH PLAIN LOGIN", "SIZE 1000000"] };
+    Offer { capabilities: &["STARTTLS"], inside_tls: &["AUTH PLAIN LOGIN", "SIZE 1000000"], ..Offer::NOTHING };
 const FULL_PHASES: [Phase; 8] =
     [Phase::Greeting, Phase::Ehlo, Phase::Starttls, Phase::Auth, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Dot];
 
@@ -183,7 +183,7 @@ async fn a_server_that_never_reads_the_mail_is_left() {
 
 #[tokio::test]
 async fn a_stripped_starttls_gets_no_sign_in_and_no_mail() {
-    let stripped = Offer { capabilities: &["AUTH PLAIN LOGIN"], ..Offer::default() };
+    let stripped = Offer { capabilities: &["AUTH PLAIN LOGIN"], ..Offer::NOTHING };
     let server = ScriptedServer::start(stripped, behave).await;
     let mut session = SmtpSession::new(server.settings("user:pw@", "starttls"), patience(), Keep::default());
     let outcome = session.deliver(FROM, TO, MAIL).await;

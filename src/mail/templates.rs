@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_file_line_and_reason() {
         for (name, text, told) in [
-            ("zh/digest.txt", "{{ recipient }}\n{% if week %}\n", "templates/zh/digest.txt:3: syntax error: "),
+            ("zh/digest.txt", "{{ recipient }}\n{% if week %}\n", "templates/zh/digest.txt:2: syntax error: "),
             ("zh/digest.txt", "{{ recipient }}\n{{ recipent }}\n", "templates/zh/digest.txt:2: undefined value"),
             (
                 "en/at_once.txt",
@@ -219,8 +219,16 @@ mod tests {
                 "templates/parts.html:1: undefined value",
             ),
             ("layout.html", "{{ week.from }}", "templates/layout.html:1: undefined value"),
-            ("zh/diggest.txt", "", "templates/zh/diggest.txt: there is no mail template zh/diggest.txt; did you mean zh/digest.txt?"),
-            ("digest.txt", "", "templates/digest.txt: there is no mail template digest.txt; did you mean zh/digest.txt?"),
+            (
+                "zh/diggest.txt",
+                "",
+                "templates/zh/diggest.txt: there is no mail template zh/diggest.txt; did you mean zh/digest.txt?",
+            ),
+            (
+                "digest.txt",
+                "",
+                "templates/digest.txt: there is no mail template digest.txt; did you mean zh/digest.txt?",
+            ),
             ("notes", "", "templates/notes: there is no mail template notes"),
         ] {
             let fault = with(&[(name, text)]).unwrap_err();

@@ -9,7 +9,8 @@ mod pause;
 
 pub use attempts::{AttemptRow, attempts_of, attempts_since, insert_attempt, last_attempts};
 pub use claims::{
-    Claim, Claimed, Fate, Frozen, Look, begin_tick, claim, claim_except, end_tick, finish, freeze, keep_ticking, look, release, renew,
+    Claim, Claimed, Fate, Frozen, Look, begin_tick, claim, claim_except, end_tick, finish, freeze, keep_ticking, look,
+    release, renew,
 };
 pub use pause::{Pause, end_pause, pause, set_pause};
 
