@@ -8,7 +8,7 @@ use super::outcome::Outcome as Delivery;
 use super::record::record;
 use super::sender::Sender;
 use super::transports::{Parcel, Transport};
-use crate::domain::id::{LeaseId, MessageId};
+use crate::domain::id::LeaseId;
 use crate::store::StoreError;
 use crate::store::outbox::{self, Claim, Claimed, MessageRow};
 use crate::transaction::{Failure, Outcome, World};
@@ -148,11 +148,11 @@ impl Worker {
 
     /// Checks all messages of a claim at once and sends them one after the other.
     async fn batch(&mut self, messages: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
-        let mut rest = match self.prepare(messages.clone(), token).await {
+        let ready = match self.prepare(messages.clone(), token).await {
             Ok(ready) => ready,
             Err(failure) if is_passing(&failure) => {
                 // Where this fails too they are free again when the lease ends.
-                let _ = self.release(messages, token).await;
+                let _ = release(&self.world, messages, token).await;
                 return Err(failure);
             }
             Err(failure) => {
@@ -161,24 +161,20 @@ impl Worker {
             }
         };
         let checked_at = Monotonic::now();
-        // One domain after the other, so that lines change hands seldom.
-        rest.sort_by_cached_key(|ready| domain_of(&ready.to));
-        rest.reverse();
-        let mut passed_over = Vec::new();
+        let mut hand = Hand::new(ready);
         // A process that stood still meanwhile has lost its lease, and doesn't send.
         while self.leased_at.elapsed() < SURE {
-            let Some(ready) = rest.pop() else { break };
+            let Some(ready) = hand.next.pop() else { break };
             if !self.has_line(&ready) {
-                passed_over.push(ready);
+                hand.passed_over.push(ready);
                 continue;
             }
             let turn = if self.rate == Rate::Ignored { None } else { self.sender.limits.begin() };
             if turn.is_none() && self.rate != Rate::Ignored {
-                rest.push(ready);
+                hand.next.push(ready);
                 break;
             }
-            let waiting: Vec<MessageId> = rest.iter().chain(&passed_over).map(|ready| ready.message.id).collect();
-            let Some(delivery) = self.send(&ready, &waiting, token).await else { break };
+            let Some(delivery) = self.send(&ready, &mut hand, token).await else { break };
             drop(turn);
             self.sender.limits.heed(&delivery);
             self.record(ready.message, delivery, token).await?;
@@ -186,7 +182,7 @@ impl Worker {
                 break;
             }
         }
-        self.release(rest.into_iter().chain(passed_over).map(|ready| ready.message).collect(), token).await
+        release(&self.world, hand.empty(), token).await
     }
 
     /// One that is at fault stays behind, held: after three claims it is given up.
@@ -224,38 +220,38 @@ impl Worker {
     }
 
     /// Hands one message over, and lets the lease be longer meanwhile. `None` where it was lost: somebody else sends it.
-    async fn send(&mut self, ready: &Ready, waiting: &[MessageId], token: LeaseId) -> Option<Delivery> {
-        let mut ids = waiting.to_vec();
-        ids.push(ready.message.id);
+    ///
+    /// Where the server takes its time, what else is in hand is given back: it would have to be checked again anyway.
+    async fn send(&mut self, ready: &Ready, hand: &mut Hand, token: LeaseId) -> Option<Delivery> {
         let world = self.world.clone();
-        let parcel = Parcel {
-            message_id: ready.message.id.0,
-            from: &ready.from,
-            to: &ready.to,
-            date: ready.date,
-            bytes: &ready.bytes,
-        };
-        let lost = {
+        let id = ready.message.id;
+        let parcel =
+            Parcel { message_id: id.0, from: &ready.from, to: &ready.to, date: ready.date, bytes: &ready.bytes };
+        {
             let mut delivery = std::pin::pin!(self.transport.deliver(parcel));
+            let mut beat = FRESH;
             loop {
                 tokio::select! {
                     outcome = &mut delivery => return Some(outcome),
-                    () = tokio::time::sleep(HEARTBEAT) => {
+                    () = tokio::time::sleep(beat) => {
+                        beat = HEARTBEAT;
                         self.signals.hear(&world);
-                        let ids = ids.clone();
+                        if let Err(error) = release(&world, hand.empty(), token).await {
+                            tracing::warn!(%error, "messages could not be given back; they are free when their lease ends");
+                        }
                         let held = world
-                            .write(move |tx| Ok(outbox::renew(tx.conn, &ids, token, (tx.machine_now, LEASE))?))
+                            .write(move |tx| Ok(outbox::renew(tx.conn, &[id], token, (tx.machine_now, LEASE))?))
                             .await;
                         match held {
-                            Ok(held) if !held.contains(&ready.message.id) => break ready.message.id,
+                            Ok(held) if held.is_empty() => break,
                             Ok(_) => {}
                             Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
                         }
                     }
                 }
             }
-        };
-        tracing::warn!(message.id = %lost, "another worker holds the message; this one lets go");
+        }
+        tracing::warn!(message.id = %id, "another worker holds the message; this one lets go");
         self.transport = self.sender.transport();
         None
     }
@@ -282,13 +278,33 @@ impl Worker {
             }
         }
     }
+}
 
-    async fn release(&mut self, rows: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.world.write(move |tx| Ok(outbox::release(tx.conn, &rows, token)?)).await
+/// What a worker has claimed and checked and not sent.
+struct Hand {
+    /// The next one last.
+    next: Vec<Ready>,
+    passed_over: Vec<Ready>,
+}
+
+impl Hand {
+    /// One domain after the other, so that lines change hands seldom.
+    fn new(mut next: Vec<Ready>) -> Self {
+        next.sort_by_cached_key(|ready| domain_of(&ready.to));
+        next.reverse();
+        Self { next, passed_over: Vec::new() }
     }
+
+    fn empty(&mut self) -> Vec<MessageRow> {
+        self.next.drain(..).chain(self.passed_over.drain(..)).map(|ready| ready.message).collect()
+    }
+}
+
+async fn release(world: &World, rows: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    world.write(move |tx| Ok(outbox::release(tx.conn, &rows, token)?)).await
 }
 
 /// Is it the database's state and not the message's fault?

@@ -4,6 +4,7 @@ mod clock;
 mod commands;
 mod demo;
 mod imports;
+mod mail;
 
 use crate::support::client::Client;
 use crate::support::database::Place;
