@@ -104,12 +104,14 @@ impl Courier {
             let machine_now = self.world.clock.machine_now();
             let look = self.world.read(move |read| Ok(outbox::look(read.conn, read.now, machine_now)?)).await?;
             let is_paused = look.is_paused() && (pauses == Pauses::Kept || total.faults > 0);
-            if !look.is_due || is_paused || self.transports.is_empty() || self.signals.is_stopped() {
+            let rate = self.rate(pauses);
+            let is_full = rate == Rate::Ends && self.sender.limits.room() == 0;
+            if !look.is_due || is_paused || is_full || self.transports.is_empty() || self.signals.is_stopped() {
                 return Ok(total);
             }
             // After a fault one message tries whether the channel works again.
             let is_probe = look.pause.is_some();
-            total += self.round(is_probe, self.rate(pauses)).await?;
+            total += self.round(is_probe, rate).await?;
             if total.faults > 0 || !is_probe {
                 return Ok(total);
             }

@@ -5,7 +5,8 @@ use super::outcome::{DeliveryResult, Outcome, Phase};
 use super::scripted_server::{Act, Offer, ScriptedServer};
 use super::server::{ServerOptions, SmtpServer, Timeouts};
 use super::smtp::{Keep, SmtpSession};
-use std::sync::Arc;
+use super::transcript::Said;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -380,4 +381,54 @@ async fn an_answer_in_gbk_is_read_as_what_it_says() {
     )
     .await;
     assert_eq!((outcome.result, outcome.reply.as_str()), (DeliveryResult::Dead, "用户不存在"));
+}
+
+/// What a listener is told of one mail, its times left out.
+async fn heard(offer: Offer, tls: &str, options: Option<ServerOptions>) -> (Vec<String>, DeliveryResult) {
+    let server = ScriptedServer::start(offer, behave).await;
+    let settings = match options {
+        Some(options) => {
+            let url = format!("smtp://user:pw-4711@127.0.0.1:{}?tls={tls}", server.port);
+            Arc::new(SmtpServer::parse(&url, &options).unwrap())
+        }
+        None => server.settings("user:pw-4711@", tls),
+    };
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&lines);
+    let port = server.port.to_string();
+    let session = SmtpSession::new(settings, patience(), Keep::default());
+    let mut session = session.heard_by(Arc::new(move |said: Said| {
+        let by = serde_json::to_value(said.by).unwrap();
+        kept.lock().unwrap().push(format!("{}: {}", by.as_str().unwrap(), said.text.replace(&port, "25")));
+    }));
+    let outcome = session.deliver(FROM, TO, MAIL).await;
+    let lines = lines.lock().unwrap().clone();
+    (lines, outcome.result)
+}
+
+#[tokio::test]
+async fn a_listener_hears_everything_but_the_password() {
+    let (lines, result) = heard(FULL, "starttls", None).await;
+    assert_eq!(result, DeliveryResult::Sent);
+    insta::assert_snapshot!(lines.join("\n"));
+    let login = Offer { inside_tls: &["AUTH LOGIN"], ..FULL };
+    let (lines, _) = heard(login, "starttls", None).await;
+    let signing_in: Vec<&String> = lines.iter().skip_while(|line| *line != "client: AUTH LOGIN").take(6).collect();
+    insta::assert_snapshot!(format!("{signing_in:#?}"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_told_and_one_of_another_name_may_be_expected() {
+    let (lines, result) = heard(Offer { is_stranger: true, ..FULL }, "starttls", None).await;
+    assert_eq!(result, DeliveryResult::ChannelFault);
+    let last = lines.last().unwrap();
+    assert!(last.contains("CN=mail.elsewhere.cn") && last.contains("issuer \"O=Somebody else"), "{last}");
+    for (name, result) in [("localhost", DeliveryResult::Sent), ("mail.gov.cn", DeliveryResult::ChannelFault)] {
+        let options = ServerOptions {
+            tls_name: Some(name.to_owned()),
+            ca_file: Some(super::scripted_server::CERTIFICATE.into()),
+            ..ServerOptions::default()
+        };
+        assert_eq!(heard(FULL, "starttls", Some(options)).await.1, result, "{name}");
+    }
 }
