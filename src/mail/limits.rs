@@ -91,7 +91,7 @@ impl Minute {
             return None;
         }
         let cap = match self.cap {
-            0 => ((self.under_way + self.ended.len()) / 2).max(SLOWEST),
+            0 => self.under_way.midpoint(self.ended.len()).max(SLOWEST),
             cap => (cap / 2).max(1),
         };
         self.slow = Some(Slow { until, cap });

@@ -80,7 +80,7 @@ impl Offer {
 }
 
 impl ScriptedServer {
-    pub async fn start(offer: Offer, script: impl Fn(usize, usize, Phase) -> Act + Send + Sync + 'static) -> Self {
+    pub fn start(offer: Offer, script: impl Fn(usize, usize, Phase) -> Act + Send + Sync + 'static) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if offer.is_narrow {
             socket.set_recv_buffer_size(8_192).unwrap();

@@ -133,17 +133,13 @@ impl Worker {
         if self.lines.held.as_ref().is_some_and(|line| line.leads_to(&domain)) {
             return true;
         }
-        match self.sender.limits.line_to(&domain) {
-            Some(line) => {
-                self.lines.held = Some(line);
-                true
-            }
-            None => {
-                self.lines.passed_over.push(ready.message.recipient.clone());
-                self.lines.wanted = Some(domain);
-                false
-            }
+        if let Some(line) = self.sender.limits.line_to(&domain) {
+            self.lines.held = Some(line);
+            return true;
         }
+        self.lines.passed_over.push(ready.message.recipient.clone());
+        self.lines.wanted = Some(domain);
+        false
     }
 
     /// Checks all messages of a claim at once and sends them one after the other.

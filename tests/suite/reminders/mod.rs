@@ -2,8 +2,8 @@
 
 mod answers;
 mod faults;
-mod limits;
 mod once;
+mod pace;
 mod running;
 mod sequence;
 mod stops;
