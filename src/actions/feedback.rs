@@ -56,8 +56,9 @@ pub struct NewAnswer {
 }
 
 /// Who writes: a unit itself, or a coordinator for it.
-struct Author {
+struct Author<'a> {
     unit_id: UnitId,
+    signatory: &'a str,
     /// The day a paper letter came in.
     received_on: Option<NaiveDate>,
 }
@@ -119,12 +120,14 @@ pub fn submit(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<F
     Ok(id)
 }
 
-fn author(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<Author> {
+fn author<'a>(tx: &mut Tx<'_>, actor: &Actor, letter: &'a NewFeedback) -> Outcome<Author<'a>> {
     let registers = letter.unit.is_some() || letter.received_on.is_some();
     if !registers {
         let roles = [Role::Liaison, Role::Leader];
         return match actor.unit_id {
-            Some(unit_id) if actor.has_any(&roles) => Ok(Author { unit_id, received_on: None }),
+            Some(unit_id) if actor.has_any(&roles) => {
+                Ok(Author { unit_id, signatory: letter.signatory.trim(), received_on: None })
+            }
             Some(_) | None if actor.has(Role::Coordinator) => {
                 let missing = |pointer| Fault::at(pointer, Code::FieldRequired);
                 Err(Refusal::invalid(vec![missing("/unit_id"), missing("/received_on")]).into())
@@ -147,7 +150,9 @@ fn author(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<Autho
         return Err(Refusal::field(Fault::at("/received_on", Code::FieldFuture).with("today", today)).into());
     }
     match units::find_by_key(tx.conn, key)? {
-        Some(unit) => Ok(Author { unit_id: unit.id, received_on: Some(received_on) }),
+        Some(unit) => {
+            Ok(Author { unit_id: unit.id, signatory: letter.signatory.trim(), received_on: Some(received_on) })
+        }
         None => Err(Refusal::field(Fault::at("/unit_id", Code::FieldReference).with("value", key)).into()),
     }
 }
@@ -176,7 +181,7 @@ fn checked(letter: &NewFeedback) -> Result<NewFeedback, Refusal> {
     clean.letter_no = check.optional_line("/letter_no", letter.letter_no.as_deref(), 100);
     for (index, item) in clean.items.iter_mut().enumerate() {
         let at = |field: &str| format!("/items/{index}/{field}");
-        item.cause = check.optional_text(&at("cause"), Some(&item.cause), TEXT).unwrap_or_default();
+        item.cause = check.text(&at("cause"), &item.cause, TEXT);
         item.measures = check.text(&at("measures"), &item.measures, TEXT);
     }
     for (index, answer) in clean.answers.iter_mut().enumerate() {
@@ -233,7 +238,7 @@ fn answers(
 fn answer_ticket(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    author: &Author,
+    author: &Author<'_>,
     (notice, feedback_id): (&NoticeRow, FeedbackId),
     item: &NewItem,
 ) -> Outcome<FeedbackItemRow> {
@@ -254,7 +259,7 @@ fn answer_ticket(
     };
     let command = match author.received_on {
         None => Command::Feedback(part),
-        Some(received_on) => Command::RegisterLetter { part, received_on },
+        Some(received_on) => Command::RegisterLetter { part, signatory: author.signatory.to_owned(), received_on },
     };
     let ticket_id: TicketId = act(tx, actor, &held, command)?;
     Ok(FeedbackItemRow {

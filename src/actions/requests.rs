@@ -1,14 +1,19 @@
 //! What a unit asks for and the office decides: objections (异议) and extensions (延期). A request is the timeline's
 //! own line, so its id is that event's id.
 
-use crate::actions::tickets::{act, next_lead, open};
+use crate::actions::calendars;
+use crate::actions::record::check_version;
+use crate::actions::tickets::{Held, act, hold, next_lead, open};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, TEXT};
 use crate::domain::id::{EventId, TicketId, UnitId};
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
-use crate::domain::ticket::{Act, Command};
+use crate::domain::ticket::{Act, Command, RequestOutcome, entitled, permit};
+use crate::domain::vocabulary::Pending;
+use crate::domain::words::Lang;
 use crate::store::events;
+use crate::store::requests::{self, RequestRow};
 use crate::transaction::{Outcome, Tx};
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -62,6 +67,10 @@ pub fn ask_extension(
     };
     let to = check.done(to)?.ok_or_else(|| Refusal::field(Fault::at("/to", Code::FieldRequired)))?;
     let ticket_id = act(tx, actor, &held, Command::AskExtension { to, reason, progress })?;
+    match asked.working_days {
+        Some(days) => calendars::ask_in_working_days(tx, &held.row, days)?,
+        None => calendars::settle_request(tx, &held.row, None)?,
+    }
     last_event(tx, ticket_id)
 }
 
@@ -90,9 +99,7 @@ pub fn decide_extension(
     version: Option<i64>,
     (approve, to, reason): (bool, Option<NaiveDate>, &str),
 ) -> Outcome<TicketId> {
-    let request = request(tx, id, "ticket.extension_requested")?;
-    let held = open(tx, actor, &request.ticket.to_string(), version, Act::DecideExtension)?;
-    still_asked(tx, &request)?;
+    let (request, held) = open_request(tx, actor, id, version, (Pending::Extension, Act::DecideExtension))?;
     let mut check = Check::new();
     let reason = check.text("/reason", reason, TEXT);
     if !approve && to.is_some() {
@@ -100,9 +107,14 @@ pub fn decide_extension(
         check.fault(Fault::at("/to", Code::FieldNotAllowed).with("reason", why));
     }
     let reason = check.done(reason)?;
-    let asked = request.payload.get("to").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let asked = request.asked.payload.get("to").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let counted = calendars::asked_in_working_days(tx, &held.row)?;
+    let asked = counted.or(asked);
     let to = if approve { to.or(asked) } else { None };
-    act(tx, actor, &held, Command::DecideExtension { reason, to })
+    let granted = counted.filter(|counted| to == Some(*counted));
+    let ticket_id = act(tx, actor, &held, Command::DecideExtension { reason, to })?;
+    calendars::settle_request(tx, &held.row, granted)?;
+    Ok(ticket_id)
 }
 
 /// Decides a pending objection; upheld, the ticket goes to `unit`, or else to the unit that was proposed.
@@ -113,14 +125,14 @@ pub fn decide_objection(
     version: Option<i64>,
     (uphold, unit, reason): (bool, Option<&str>, &str),
 ) -> Outcome<TicketId> {
-    let request = request(tx, id, "ticket.objected")?;
-    let held = open(tx, actor, &request.ticket.to_string(), version, Act::DecideObjection)?;
-    still_asked(tx, &request)?;
+    let (request, held) = open_request(tx, actor, id, version, (Pending::Objection, Act::DecideObjection))?;
     let mut check = Check::new();
     let reason = check.text("/reason", reason, TEXT);
     let chosen = match unit {
         Some(key) => next_lead(tx, key, "/unit_id", &mut check)?,
-        None => request.payload.get("proposed_unit_id").and_then(Value::as_str).and_then(|text| text.parse().ok()),
+        None => {
+            request.asked.payload.get("proposed_unit_id").and_then(Value::as_str).and_then(|text| text.parse().ok())
+        }
     };
     if !uphold && unit.is_some() {
         let why = Arg::both("只有支持异议时才填写单位", "Only an upheld objection has a unit");
@@ -131,27 +143,37 @@ pub fn decide_objection(
     act(tx, actor, &held, Command::DecideObjection { reason, unit })
 }
 
-/// A line of a timeline that asks for a decision.
-struct Request {
-    ticket: TicketId,
-    seq: i64,
-    act: &'static str,
-    payload: Value,
-}
-
-fn request(tx: &mut Tx<'_>, id: &str, act: &'static str) -> Outcome<Request> {
+/// Locks the request's ticket for its decision. Whoever may not decide is told that first, then that it has ended.
+fn open_request(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: &str,
+    version: Option<i64>,
+    (kind, decision): (Pending, Act),
+) -> Outcome<(RequestRow, Held)> {
     let id: EventId = id.parse().map_err(|_not_an_id| Refusal::missing())?;
-    let event = events::find_by_id(tx.conn, id)?.filter(|event| event.act == act).ok_or_else(Refusal::missing)?;
-    let ticket = event.stream.strip_prefix("ticket:").and_then(|id| id.parse().ok());
-    let payload = event.payload.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
-    Ok(Request { ticket: ticket.ok_or_else(Refusal::missing)?, seq: event.seq, act, payload })
+    let request = requests::find(tx.conn, id, kind)?.ok_or_else(Refusal::missing)?;
+    let held = hold(tx, actor, &request.ticket_id.to_string())?;
+    check_version(version, held.row.version)?;
+    entitled(&held.ticket, actor, decision)?;
+    still_asked(tx, &request)?;
+    permit(&held.ticket, actor, decision, tx.now)?;
+    Ok((request, held))
 }
 
-/// An older request of the same ticket was decided already.
-fn still_asked(tx: &mut Tx<'_>, request: &Request) -> Outcome<()> {
-    let stream = Stream::Ticket(request.ticket).to_string();
-    let newest = events::last_of_act(tx.conn, &stream, request.act)?;
-    if newest == Some(request.seq) { Ok(()) } else { Err(Refusal::new(Code::TicketNothingPending).into()) }
+/// Refuses a request that was decided or has lapsed.
+fn still_asked(tx: &mut Tx<'_>, request: &RequestRow) -> Outcome<()> {
+    match requests::find_ending(tx.conn, request)? {
+        Some((RequestOutcome::Lapsed, _)) => {
+            let words = Arg::both(request.kind.name(Lang::Zh), request.kind.name(Lang::En));
+            Err(Refusal::new(Code::RequestLapsed).with("request", words).into())
+        }
+        Some((RequestOutcome::Approved | RequestOutcome::Rejected, _)) => {
+            Err(Refusal::new(Code::TicketNothingPending).into())
+        }
+        None if requests::is_newest(tx.conn, request)? => Ok(()),
+        None => Err(Refusal::new(Code::TicketNothingPending).into()),
+    }
 }
 
 fn last_event(tx: &mut Tx<'_>, ticket_id: TicketId) -> Outcome<Requested> {

@@ -1,5 +1,6 @@
 //! Mails that answer a person's act at once: ledger rows and messages, queued in the act's own transaction.
 
+use crate::domain::calendar::start_of_day;
 use crate::domain::id::{MessageId, ReminderId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
@@ -9,8 +10,10 @@ use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage};
 use crate::store::recipients::{Addressed, Coordinators, Parties, Roster};
-use crate::store::{Conn, StoreResult};
+use crate::store::{Conn, StoreError, StoreResult};
 use crate::transaction::{Outcome, Read, Tx};
+use chrono::NaiveDate;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A ticket and the event of its timeline that people are told of.
@@ -33,6 +36,7 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
     }
     ledger::first_tick_or(tx.conn, now)?;
     let (mut messages, mut rows) = (Vec::new(), Vec::new());
+    let mut post = Post::open(tx, told.iter().flatten().flat_map(|(_, people)| people))?;
     for (one, rule, people) in
         news.iter().zip(told).flat_map(|(one, told)| told.into_iter().map(move |(rule, people)| (one, rule, people)))
     {
@@ -50,8 +54,13 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
             rows.push(ReminderRow::skipped(tx.id::<ReminderId>(), &cause, audience.join(" "), reason, now));
         }
         for person in people {
-            let message = tx.id::<MessageId>();
-            messages.push(NewMessage::at_once(message, &rule.code, &person.to, now));
+            let message = if post.has_room(&person) {
+                let message = tx.id::<MessageId>();
+                messages.push(NewMessage::at_once(message, &rule.code, &person.to, now));
+                message
+            } else {
+                post.digest(tx, &person)?
+            };
             rows.push(ReminderRow::queued(tx.id::<ReminderId>(), &cause, &person, Some(message), now));
         }
     }
@@ -60,6 +69,49 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
     ledger::insert_new(tx.conn, &rows)?;
     let tickets: Vec<TicketId> = news.iter().map(|one| one.ticket.id).collect();
     Ok(ledger::mark_newest(tx.conn, &tickets)?)
+}
+
+/// How many mails of their own people have got today; who has had enough is told the rest in their next digest.
+struct Post {
+    at_most: Option<i64>,
+    sent: HashMap<String, i64>,
+    digests: HashMap<String, MessageId>,
+}
+
+impl Post {
+    fn open<'p>(tx: &mut Tx<'_>, people: impl Iterator<Item = &'p Addressed>) -> Outcome<Self> {
+        let at_most = Some(i64::from(tx.office.at_once_a_day)).filter(|at_most| *at_most > 0);
+        if at_most.is_none() {
+            return Ok(Self { at_most, sent: HashMap::new(), digests: HashMap::new() });
+        }
+        let keys: HashSet<&str> = people.map(|person| person.to.key.as_str()).collect();
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let today = start_of_day(tx.office.zone, tx.office.today(tx.now));
+        Ok(Self { at_most, sent: outbox::at_once_since(tx.conn, &keys, today)?, digests: HashMap::new() })
+    }
+
+    /// One more today? A unit that lost a ticket may not see it, so no digest can say so.
+    fn has_room(&mut self, person: &Addressed) -> bool {
+        let Some(at_most) = self.at_most else { return true };
+        let sent = self.sent.entry(person.to.key.clone()).or_default();
+        *sent += 1;
+        *sent <= at_most || person.told == Told::FormerUnit
+    }
+
+    /// The reader's digest of the next morning that has a window.
+    fn digest(&mut self, tx: &mut Tx<'_>, person: &Addressed) -> Outcome<MessageId> {
+        if let Some(open) = self.digests.get(&person.to.key) {
+            return Ok(*open);
+        }
+        let tomorrow = tx.office.today(tx.now).succ_opt().unwrap_or(NaiveDate::MAX);
+        let rules = Arc::clone(&tx.rules);
+        let next_at = tx.office.planner(&rules).next_open(start_of_day(tx.office.zone, tomorrow));
+        let digest = NewMessage::digest(tx.id(), &person.to, tx.office.today(next_at), next_at, tx.now);
+        let (open, _) = outbox::open_digests(tx.conn, vec![digest])?;
+        let id = open.into_values().next().ok_or(StoreError::Busy)?;
+        self.digests.insert(person.to.key.clone(), id);
+        Ok(id)
+    }
 }
 
 /// One who would be told of one of the given tickets.

@@ -6,19 +6,18 @@ use crate::actions::tell::{News, tell};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE, TEXT};
-use crate::domain::id::{AttachmentId, EventId, TicketId, UnitId};
+use crate::domain::id::{AttachmentId, EventId, MilestoneId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, Facts};
-use crate::domain::ticket::{Act, Change, Command, Ticket, apply, permit};
-use crate::domain::vocabulary::{LookBackOutcome, UnitKind};
+use crate::domain::ticket::{Act, Change, Command, Milestone, NewMilestone, Ticket, apply, entitled, permit};
+use crate::domain::vocabulary::{LookBackOutcome, State, UnitKind};
 use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
-use crate::store::{attachments as files, events, feedback, tickets, units};
+use crate::store::{attachments as files, events, feedback, milestones, tickets, units};
 use crate::text_enum;
 use crate::transaction::{Outcome, Tx};
 use chrono::NaiveDate;
-use serde_json::json;
 
 text_enum! {
     /// What a coordinator decides about feedback.
@@ -30,8 +29,11 @@ text_enum! {
 pub struct LookBack {
     pub outcome: LookBackOutcome,
     pub method: String,
+    /// May be blank for a pass that files prove.
     pub note: String,
     pub evidence: Vec<AttachmentId>,
+    /// The day of the re-check; today unless given.
+    pub on: Option<NaiveDate>,
     /// Of a fail: due date of the rework.
     pub due_on: Option<NaiveDate>,
 }
@@ -75,9 +77,13 @@ pub fn log_progress(
     if let Some(percent) = progress.percent {
         check.between("/percent", percent, 0, 100);
     }
-    if let Some(milestone) = &progress.milestone_id {
-        check.fault(Fault::at("/milestone_id", Code::FieldReference).with("value", milestone));
-    }
+    let milestone = progress.milestone_id.as_ref().and_then(|id| {
+        let milestone = id.parse().ok();
+        if milestone.is_none() {
+            check.fault(Fault::at("/milestone_id", Code::FieldReference).with("value", id));
+        }
+        milestone
+    });
     check.at_most("/attachment_ids", progress.attachment_ids.len(), 50);
     let corrects = match &progress.corrects {
         Some(named) => corrected(tx, held.row.id, named, &mut check)?,
@@ -90,6 +96,7 @@ pub fn log_progress(
         percent: progress.percent.and_then(|percent| i32::try_from(percent).ok()),
         attachments: progress.attachment_ids.clone(),
         corrects,
+        milestone,
     };
     files::link(tx.conn, &progress.attachment_ids, Owner::Ticket(held.row.id))?;
     act(tx, actor, &held, command)
@@ -160,33 +167,79 @@ pub fn look_back(
     let held = open(tx, actor, key, version, wanted)?;
     let mut check = Check::new();
     let method = check.line("/method", &found.method, LINE);
-    let note = check.text("/note", &found.note, TEXT);
+    let note = match found.outcome {
+        LookBackOutcome::Pass => check.optional_text("/note", Some(&found.note), TEXT).unwrap_or_default(),
+        LookBackOutcome::Fail => check.text("/note", &found.note, TEXT),
+    };
+    check.at_most("/evidence", found.evidence.len(), 50);
+    let on = found.on.unwrap_or_else(|| tx.office.today(tx.now));
+    let evidence = found.evidence.clone();
     let command = match (found.outcome, found.due_on) {
-        (LookBackOutcome::Pass, None) => {
-            let on = tx.office.today(tx.now);
-            Some(Command::PassLookBack { method, note, on })
-        }
+        (LookBackOutcome::Pass, None) => Some(Command::PassLookBack { method, note, on, evidence }),
         (LookBackOutcome::Pass, Some(_)) => {
             let why = Arg::both("只有不合格才有新的期限", "Only a fail has a new due date");
             check.fault(Fault::at("/due_on", Code::FieldNotAllowed).with("reason", why));
             None
         }
-        (LookBackOutcome::Fail, Some(due_on)) => Some(Command::FailLookBack { method, note, due_on }),
+        (LookBackOutcome::Fail, Some(due_on)) => Some(Command::FailLookBack { method, note, on, evidence, due_on }),
         (LookBackOutcome::Fail, None) => {
             check.fault(Fault::at("/due_on", Code::FieldRequired));
             None
         }
     };
-    let command = check.done(command)?;
+    let Some(command) = check.done(command)? else { return Err(Refusal::missing().into()) };
     attachments::check_own(tx, actor, &found.evidence, "/evidence")?;
     files::link(tx.conn, &found.evidence, Owner::Ticket(held.row.id))?;
-    match command {
-        Some(command) => act_with_files(tx, actor, &held, command, &found.evidence),
-        None => Err(Refusal::missing().into()),
-    }
+    act(tx, actor, &held, command)
 }
 
-/// An act that needs nothing but the ticket and words: cancel, carry, reopen, urge, comment, move the date.
+/// Keeps a ticket that can't be finished on the books, with milestones.
+pub fn carry(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    key: &str,
+    version: Option<i64>,
+    (reason, milestones): (&str, &[NewMilestone]),
+) -> Outcome<TicketId> {
+    let held = open(tx, actor, key, version, Act::Carry)?;
+    let mut check = Check::new();
+    let reason = check.text("/reason", reason, TEXT);
+    check.at_most("/milestones", milestones.len(), 50);
+    let milestones = milestones.iter().enumerate().map(|(index, new)| {
+        let text = check.line(&format!("/milestones/{index}/text"), &new.text, LINE);
+        Milestone::new(tx.id(), NewMilestone { on: new.on, text })
+    });
+    let milestones = milestones.collect();
+    let command = check.done(Command::Carry { reason, milestones })?;
+    act(tx, actor, &held, command)
+}
+
+/// Accepts a milestone that was reported as reached, or sends the report back.
+pub fn decide_milestone(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    (key, milestone): (&str, &str),
+    version: Option<i64>,
+    (reached, reason): (bool, &str),
+) -> Outcome<TicketId> {
+    let held = hold(tx, actor, key)?;
+    check_version(version, held.row.version)?;
+    entitled(&held.ticket, actor, Act::DecideMilestone)?;
+    let id = milestone.parse::<MilestoneId>().ok();
+    let known = held.ticket.milestones.iter().find(|held| Some(held.id) == id);
+    let id = known.map(|milestone| milestone.id).ok_or_else(Refusal::missing)?;
+    permit(&held.ticket, actor, Act::DecideMilestone, tx.now)?;
+    let mut check = Check::new();
+    let reason = if reached {
+        check.optional_text("/reason", Some(reason), TEXT).unwrap_or_default()
+    } else {
+        check.text("/reason", reason, TEXT)
+    };
+    let command = check.done(Command::DecideMilestone { id, reached, reason })?;
+    act(tx, actor, &held, command)
+}
+
+/// An act that needs nothing but the ticket and words: cancel, reopen, urge, comment, move the date.
 pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, command: Command) -> Outcome<TicketId> {
     let held = open(tx, actor, key, version, command.act())?;
     let command = checked(command)?;
@@ -197,13 +250,6 @@ pub fn perform(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, 
 fn checked(command: Command) -> Result<Command, Refusal> {
     let mut check = Check::new();
     let command = match command {
-        Command::Carry { reason, mut milestones } => {
-            check.at_most("/milestones", milestones.len(), 50);
-            for (index, milestone) in milestones.iter_mut().enumerate() {
-                milestone.text = check.line(&format!("/milestones/{index}/text"), &milestone.text, LINE);
-            }
-            Command::Carry { reason: check.text("/reason", &reason, TEXT), milestones }
-        }
         Command::Cancel { reason } => Command::Cancel { reason: check.text("/reason", &reason, TEXT) },
         Command::Reopen { reason, due_on } => Command::Reopen { reason: check.text("/reason", &reason, TEXT), due_on },
         Command::MoveDueDate { to, reason } => {
@@ -211,7 +257,9 @@ fn checked(command: Command) -> Result<Command, Refusal> {
         }
         Command::Urge { note } => Command::Urge { note: check.optional_text("/note", note.as_deref(), TEXT) },
         Command::Comment { text } => Command::Comment { text: check.text("/text", &text, TEXT) },
-        Command::Object { .. }
+        Command::Carry { .. }
+        | Command::DecideMilestone { .. }
+        | Command::Object { .. }
         | Command::DecideObjection { .. }
         | Command::Reassign { .. }
         | Command::AskExtension { .. }
@@ -277,32 +325,25 @@ pub(super) fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i6
 pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
     let row = tickets::lock(tx.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let co_units = tickets::co_units_of(tx.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
-    let ticket = row.ticket(co_units);
+    let mut ticket = row.ticket(co_units);
+    // A ticket that is not carried gets new ones when it is.
+    if row.state == State::Carried {
+        ticket.milestones = milestones::of_tickets(tx.conn, &[row.id])?.into_iter().map(|(_, one)| one).collect();
+    }
     Ok(Held { row, ticket })
 }
 
 /// Decides, saves, records and tells.
 pub(super) fn act(tx: &mut Tx<'_>, actor: &Actor, held: &Held, command: Command) -> Outcome<TicketId> {
-    act_with_files(tx, actor, held, command, &[])
-}
-
-/// `act`, with files that the timeline's line names.
-fn act_with_files(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    held: &Held,
-    command: Command,
-    named: &[AttachmentId],
-) -> Outcome<TicketId> {
-    let mut change = apply(&held.ticket, actor, command, &tx.office, tx.now)?;
-    if let Some(payload) = change.payload.as_object_mut().filter(|_| !named.is_empty()) {
-        payload.insert("attachment_ids".to_owned(), json!(named));
-    }
+    let change = apply(&held.ticket, actor, command, &tx.office, tx.now)?;
     save(tx, &held.row, &change)?;
     let ticket = &change.ticket;
     let former_unit = (ticket.unit_id != held.ticket.unit_id).then_some(held.ticket.unit_id);
     if former_unit.is_some() {
         tickets::set_lead(tx.conn, ticket.id, ticket.unit_id)?;
+    }
+    if ticket.milestones != held.ticket.milestones {
+        milestones::replace(tx.conn, ticket.id, &ticket.milestones)?;
     }
     let seq = record(tx, actor, Stream::Ticket(ticket.id), change.event, &change.payload)?;
     if let Some(anchor) = answered_at_once(change.event, former_unit.is_some()) {

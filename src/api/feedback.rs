@@ -51,7 +51,9 @@ pub struct ItemIn {
     #[serde(default)]
     #[schema(required = true)]
     pub ticket_id: String,
+    /// Why it came to the finding.
     #[serde(default)]
+    #[schema(required = true)]
     pub cause: String,
     #[serde(default)]
     #[schema(required = true)]

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod calendars;
 pub mod call;
 pub mod docs;
+pub mod engine;
 pub mod etag;
 pub mod feedback;
 pub mod findings;
@@ -19,6 +20,7 @@ pub mod openapi;
 pub mod overview;
 pub mod page;
 pub mod params;
+pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
 pub mod routes;
@@ -57,7 +59,12 @@ pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
-    config.configure(reminders::routes).configure(messages::routes).configure(sandbox::routes);
+    config
+        .configure(reminder_rules::routes)
+        .configure(reminders::routes)
+        .configure(messages::routes)
+        .configure(engine::routes)
+        .configure(sandbox::routes);
 }
 
 /// No such address, or one that doesn't know the method.

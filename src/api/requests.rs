@@ -7,14 +7,16 @@ use crate::api::routes::Routes;
 use crate::api::tickets::row;
 use crate::domain::id::EventId;
 use crate::queries::people::Identity;
+use crate::queries::requests::{self as asked, ExtensionOut, ObjectionOut};
 use crate::queries::tickets::{self as views, TicketOut};
 use crate::transaction::{Outcome, Tx};
-use actix_web::{post, web};
+use actix_web::{get, post, web};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 pub fn routes(config: &mut Routes<'_>) {
-    config.service(ask_extension).service(decide_extension).service(object_ticket).service(decide_objection);
+    config.service(ask_extension).service(get_extension).service(decide_extension);
+    config.service(object_ticket).service(get_objection).service(decide_objection);
 }
 
 /// A later date: the date itself, or working days from the current due date.
@@ -93,6 +95,17 @@ pub async fn ask_extension(call: Call, id: web::Path<String>, body: Body<Extensi
     .await
 }
 
+/// What was asked, and what came of it.
+#[utoipa::path(tag = "requests", responses((status = 200, body = ExtensionOut)))]
+#[get("/extensions/{id}")]
+pub async fn get_extension(call: Call, id: web::Path<String>) -> Answer {
+    call.read((), move |read, who, ()| {
+        let request = asked::extension(read, who, &id)?;
+        Reply::row(&request, request.version)
+    })
+    .await
+}
+
 /// Grants or refuses an extension.
 #[utoipa::path(tag = "requests", request_body = ExtensionDecisionIn, responses((status = 200, body = TicketOut)))]
 #[post("/extensions/{id}/decision")]
@@ -114,6 +127,17 @@ pub async fn object_ticket(call: Call, id: web::Path<String>, body: Body<Objecti
     call.write(body, move |tx, who, given| {
         let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
         requested(tx, who, made, "objections")
+    })
+    .await
+}
+
+/// What was objected, and what came of it.
+#[utoipa::path(tag = "requests", responses((status = 200, body = ObjectionOut)))]
+#[get("/objections/{id}")]
+pub async fn get_objection(call: Call, id: web::Path<String>) -> Answer {
+    call.read((), move |read, who, ()| {
+        let request = asked::objection(read, who, &id)?;
+        Reply::row(&request, request.version)
     })
     .await
 }

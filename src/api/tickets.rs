@@ -8,7 +8,7 @@ use crate::api::params::{List, Listed, NoFilter, Paging};
 use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::id::{AttachmentId, TicketId};
-use crate::domain::ticket::{Command, Milestone};
+use crate::domain::ticket::{Command, NewMilestone};
 use crate::domain::vocabulary::LookBackOutcome;
 use crate::queries::people::Identity;
 use crate::queries::tickets::{self as views, TicketOut, TicketQuery};
@@ -22,7 +22,7 @@ pub fn routes(config: &mut Routes<'_>) {
     config.service(list_tickets).service(get_ticket).service(list_events).service(explain_deadline);
     config.service(acknowledge_ticket).service(log_progress).service(review_ticket).service(look_back_ticket);
     config.service(move_due_date).service(carry_ticket).service(cancel_ticket).service(reopen_ticket);
-    config.service(reassign_ticket).service(urge_ticket).service(comment_ticket);
+    config.service(decide_milestone).service(reassign_ticket).service(urge_ticket).service(comment_ticket);
 }
 
 /// Who handles it within the unit.
@@ -48,7 +48,7 @@ pub struct ProgressIn {
     pub attachment_ids: Vec<AttachmentId>,
     /// Id or number of the progress entry that this one puts right.
     pub corrects: Option<EntryRef>,
-    /// The milestone of a carried ticket that was reached.
+    /// The milestone of a carried ticket that the lead unit has reached; the office then decides whether it is.
     pub milestone_id: Option<String>,
 }
 
@@ -80,11 +80,14 @@ pub struct LookBackIn {
     #[serde(default)]
     #[schema(required = true)]
     pub method: String,
+    /// What was seen. A pass needs it where no file is given, a fail always.
     #[serde(default)]
-    #[schema(required = true)]
     pub note: String,
+    /// Files that prove it. A pass needs one where there is no note.
     #[serde(default)]
     pub evidence: Vec<AttachmentId>,
+    /// The day of the re-check, between the acceptance and today; today unless given.
+    pub on: Option<NaiveDate>,
     /// Of a fail: due date of the rework.
     pub due_on: Option<NaiveDate>,
 }
@@ -108,7 +111,17 @@ pub struct CarryIn {
     pub reason: String,
     #[serde(default)]
     #[schema(required = true)]
-    pub milestones: Vec<Milestone>,
+    pub milestones: Vec<NewMilestone>,
+}
+
+/// Whether a milestone that the unit reported is reached.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MilestoneDecisionIn {
+    pub reached: bool,
+    /// Needed where it is not: the report goes back with it.
+    #[serde(default)]
+    pub reason: String,
 }
 
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -251,6 +264,7 @@ pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<Look
             method: given.method,
             note: given.note,
             evidence: given.evidence,
+            on: given.on,
             due_on: given.due_on,
         };
         let id = tickets::look_back(tx, who, &id, version, &found)?;
@@ -276,8 +290,26 @@ pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDate
 pub async fn carry_ticket(call: Call, id: web::Path<String>, body: Body<CarryIn>) -> Answer {
     let version = call.version;
     call.write(body, move |tx, who, given| {
-        let command = Command::Carry { reason: given.reason, milestones: given.milestones };
-        perform(tx, who, &id, version, command)
+        let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
+        row(tx, who, id)
+    })
+    .await
+}
+
+/// Accepts a milestone as reached, which makes the next one's date the due date, or sends its report back.
+#[utoipa::path(tag = "tickets", request_body = MilestoneDecisionIn, responses((status = 200, body = TicketOut)))]
+#[post("/tickets/{id}/milestones/{milestone_id}/decision")]
+pub async fn decide_milestone(
+    call: Call,
+    path: web::Path<(String, String)>,
+    body: Body<MilestoneDecisionIn>,
+) -> Answer {
+    let version = call.version;
+    call.write(body, move |tx, who, given| {
+        let (id, milestone) = path.into_inner();
+        let decision = (given.reached, given.reason.as_str());
+        let id = tickets::decide_milestone(tx, who, (&id, &milestone), version, decision)?;
+        row(tx, who, id)
     })
     .await
 }

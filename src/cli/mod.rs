@@ -2,12 +2,15 @@
 //! 0 done, 1 failed, 2 misused.
 
 mod audit;
+mod calendar;
+mod clock;
 mod config;
 mod demo;
 mod import;
 mod mail;
 mod openapi;
 mod remind;
+mod rules;
 mod say;
 mod serve;
 mod server;
@@ -69,13 +72,16 @@ enum Command {
     Serve(serve::Arguments),
     /// Make a sandbox with the source notice, or go on with one, and serve it
     Demo(demo::Arguments),
-    /// Take in units, users, findings, coverage rows, requirements or assets from a CSV file
+    /// Take in units, users, findings, coverage rows, requirements, assets or a calendar from a file
     Import(import::Arguments),
     /// Look once at what is due and deliver it
     Remind(remind::Arguments),
     /// Try whether mail leaves this installation, and see what it says
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// Read and keep the reminder rules
+    #[command(subcommand)]
+    Rules(rules::Rules),
     /// Make and keep accounts
     #[command(subcommand)]
     User(user::User),
@@ -85,6 +91,9 @@ enum Command {
     /// Prove that the record is whole
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show the times that count here, or accept those of a clock that leapt
+    #[command(subcommand)]
+    Clock(clock::Clock),
     /// Print the settings that hold here, or every setting with its default
     Config(config::Arguments),
     /// Print the description of the REST interface, as the server gives it
@@ -101,10 +110,12 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(general, &arguments),
         Command::Remind(arguments) => remind::run(general, &arguments),
         Command::Mail(mail) => mail::run(general, &mail),
+        Command::Rules(rules) => rules::run(general, &rules),
         Command::User(user) => user::run(general, user),
         Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),
         Command::Audit(audit) => audit::run(general, &audit),
+        Command::Clock(command) => clock::run(general, &command),
         Command::Config(arguments) => config::run(general, &arguments),
         Command::Openapi => openapi::run(),
     };

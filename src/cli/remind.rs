@@ -4,10 +4,12 @@ use super::General;
 use super::say::{CliFault, say, say_json, table};
 use super::server;
 use crate::domain::instant::Instant;
+use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Purpose};
 use crate::mail::Courier;
-use crate::reminders::{self, Tally};
+use crate::queries::engine;
+use crate::reminders::{self, Passed, Tally};
 use crate::store::outbox::{self, AttemptRow, MessageRow};
 use crate::transaction::Outcome;
 use serde_json::json;
@@ -54,6 +56,13 @@ pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, 
 
 async fn once(installation: &Installation) -> Result<(Tally, Vec<Attempt>), CliFault> {
     let world = &installation.world;
+    if world.clock.is_real() && !reminders::is_believed(world, Passed::Unseen)? {
+        let engine = world.read_now(engine::state)?;
+        let refusal = engine
+            .clock_hold
+            .map(|hold| Refusal::new(Code::ClockHeld).with("trusted", hold.trusted).with("found", hold.found));
+        return Err(refusal.unwrap_or_else(|| Refusal::new(Code::Busy)).into());
+    }
     let begun = world.clock.now();
     let before = attempts(installation, begun)?;
     let mut courier = Courier::new(world.clone(), server::sender(&installation.config, &installation.data_dir)?);

@@ -142,6 +142,8 @@ impl Files {
 pub struct Reminders {
     #[serde(rename = "tick_seconds", deserialize_with = "values::seconds::<1, 3600, _>")]
     pub tick: Duration,
+    #[serde(deserialize_with = "values::between::<0, 1000, _>")]
+    pub at_once_a_day: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -55,6 +55,12 @@ impl Actor {
         roles.iter().any(|role| self.has(*role))
     }
 
+    /// Do they hold no role but the one that changes nothing?
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        !self.roles.is_empty() && self.roles.iter().all(|role| *role == Role::Viewer)
+    }
+
     /// Is this unit the actor's own (not one below it)?
     #[must_use]
     pub fn is_of(&self, unit: UnitId) -> bool {

@@ -1,5 +1,6 @@
 //! Ids as newtypes over UUIDv7, so that a unit's id can't be passed where a ticket's is meant. For every room.
 
+use crate::domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -49,6 +50,8 @@ ids! {
     AssetId,
     /// A rectification ticket (整改任务).
     TicketId,
+    /// A milestone (阶段目标) of a carried ticket.
+    MilestoneId,
     /// A letter of written feedback (书面反馈), one version.
     FeedbackId,
     /// One ticket's part of a letter.
@@ -69,6 +72,15 @@ ids! {
     TokenId,
     /// A browser session.
     SessionId,
+}
+
+impl MessageId {
+    /// Not after any that is drawn at this moment or later.
+    #[must_use]
+    pub fn first_of(at: Instant) -> Self {
+        let millis = u128::try_from(at.micros() / 1_000).unwrap_or(0);
+        Self(Uuid::from_u128(millis << 80))
+    }
 }
 
 impl SubjectId {

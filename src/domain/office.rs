@@ -23,6 +23,8 @@ pub struct Office {
     pub look_back_days: u16,
     /// Working days a review may take.
     pub review_days: u16,
+    /// Mails of their own that a person gets in a day at most; 0: no limit.
+    pub at_once_a_day: u16,
 }
 
 impl Office {

@@ -118,8 +118,8 @@ catalogue! {
         "需要以下角色之一：{roles}。", "One of these roles is needed: {roles}.";
     OtherUnit = "auth.other_unit" Forbidden: "只能代表本单位操作", "You act for your own unit only";
         "该任务由其他单位牵头。", "Another unit leads this ticket.";
-    OwnWork = "review.own_work" Forbidden: "不能审核本人或本单位的工作", "Nobody reviews own work";
-        "请由承办单位以外、且非填报人的人员审核。", "Somebody outside the lead unit who did not write it must review it.";
+    OwnWork = "review.own_work" Forbidden: "不能审核或决定本人、本单位的事项", "Nobody reviews own work";
+        "请由承办单位以外、且非填报人的人员办理。", "Somebody outside the lead unit who did not write its feedback must decide this.";
     TokenScope = "auth.scope" Forbidden: "令牌权限不足", "The token's scope does not allow this";
         "该令牌只有 {scopes} 权限。", "This token is limited to {scopes}.";
 
@@ -139,6 +139,12 @@ catalogue! {
         "当前状态：{state}。只有已销号的任务可以重开。", "It is {state}. Only a closed ticket can be reopened.";
     TicketNotWithUnit = "ticket.not_with_unit" Conflict: "任务当前不在承办单位", "It is not the unit's move";
         "当前状态：{state}。", "It is {state}.";
+    TicketNotCarried = "ticket.not_carried" Conflict: "任务不在挂账整改中", "The ticket is not carried";
+        "当前状态：{state}。只有挂账的任务才有待确认的阶段目标。", "It is {state}. Only a carried ticket has milestones to decide.";
+    MilestoneNotReported = "milestone.not_reported" Conflict: "阶段目标没有待确认的报告", "The milestone has no report to decide";
+        "请等单位在进展中报告达成；也可能已由他人确认。", "Wait until the unit reports it with its progress; or someone else has decided it.";
+    RequestLapsed = "request.lapsed" Conflict: "申请已失效", "The request has lapsed";
+        "{request}已因任务的后续办理而失效，无需决定。仍有需要的，请单位重新提出。", "What was done to the ticket since has ended {request}; nothing is left to decide. The unit may ask again.";
     TicketPending = "ticket.pending" Conflict: "已有待决事项", "A decision is already pending";
         "请先等待：{pending}。", "Wait for it first: {pending}.";
     TicketNothingPending = "ticket.nothing_pending" Conflict: "没有待决事项", "Nothing is waiting for a decision";
@@ -149,6 +155,8 @@ catalogue! {
         "请选择另一个单位。", "Choose another unit.";
     ReviewResultNotDone = "review.result_not_done" Conflict: "整改结果不是“已完成”，不能通过", "Only a finished rectification can be accepted";
         "反馈结果为 {result}。请退回或转挂账。", "The result given is {result}. Return it, or carry it.";
+    LookBackNoEvidence = "look_back.no_evidence" Field: "缺少佐证", "no evidence";
+        "复查合格须有依据：请上传至少一个佐证附件，或写明复查情况（note）。", "A pass needs evidence: attach at least one file, or say in note what was seen.";
     AssetContradicts = "asset.contradicts" Conflict: "账号状态与办结相矛盾", "The asset's status contradicts acceptance";
         "{asset} 当前为 {status}。", "{asset} is {status}.";
 
@@ -208,8 +216,14 @@ catalogue! {
     FileNotText = "file.not_text" Malformed: "文件无法按文本读取", "The file can't be read as text";
         "请使用 UTF-8 或 GB18030 编码的 CSV。", "Use CSV in UTF-8 or GB18030.";
 
+    RulesTooMany = "rule.too_many" Conflict: "提醒规则过多", "Too many reminder rules";
+        "最多 {max} 条。请先删除不用的规则。", "There can be {max}. Remove one that is not used.";
     CalendarUnknown = "calendar.unknown" Missing: "没有这个工作日历", "No such calendar";
         "现有：{known}。", "There is: {known}.";
+    ClockNotHeld = "clock.not_held" Conflict: "时钟正常，无需确认", "The clock is believed already";
+        "没有因时钟跳变而暂停的邮件。", "No mail is held because of the clock.";
+    ClockHeld = "clock.held" Conflict: "时钟跳变，已停止发送", "The clock leapt; nothing is sent";
+        "上次可信时间为 {trusted}，现为 {found}。时间无误请运行 rectify clock accept；有误请校正系统时钟。", "The last time that was right is {trusted}, now it is {found}. If that is right, run `rectify clock accept`; if not, put the system's clock right.";
     SandboxOnly = "sandbox.only" Missing: "只有沙箱才有时钟控制", "Only a sandbox has a clock to set";
         "请用 rectify demo 建立沙箱。", "Make a sandbox with `rectify demo`.";
     SandboxNot = "sandbox.not_one" Conflict: "这不是沙箱", "This is no sandbox";

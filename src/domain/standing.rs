@@ -71,6 +71,7 @@ mod tests {
             yellow_days: 3,
             look_back_days: 20,
             review_days: 3,
+            at_once_a_day: 0,
         }
     }
 

@@ -4,12 +4,18 @@
 //! offers is what the API takes.
 
 mod apply;
+mod milestone;
+mod request;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Change, Command, FeedbackPart, Milestone, apply};
+pub use apply::{Change, Command, FeedbackPart, apply};
+pub use milestone::{Milestone, NewMilestone};
+pub use request::{RequestOutcome, ending};
 
 use crate::domain::actor::Actor;
+use crate::domain::calendar::local_time;
+use crate::domain::deadline::late_at;
 use crate::domain::id::{FindingId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
@@ -17,7 +23,7 @@ use crate::domain::refusal::{Arg, Code, Refusal};
 use crate::domain::vocabulary::{Ball, LookBackPolicy, Pending, Role, Severity, State, WorkResult};
 use crate::domain::words::Lang;
 use crate::text_enum;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 
 /// All facts about a ticket that decisions need. Dates of rectifying, reporting, accepting, verifying and
 /// striking off are five facts and never merged.
@@ -66,6 +72,8 @@ pub struct Ticket {
     pub verified_at: Option<Instant>,
     pub closed_at: Option<Instant>,
     pub last_progress_at: Option<Instant>,
+    /// Of a carried ticket, in the order in which they were named.
+    pub milestones: Vec<Milestone>,
 
     /// The stream's event count: what `ETag` and `If-Match` speak of.
     pub version: i64,
@@ -115,6 +123,7 @@ text_enum! {
         PassLookBack = "look_back_pass",
         FailLookBack = "look_back_fail",
         Carry = "carry",
+        DecideMilestone = "milestone",
         Cancel = "cancel",
         Reopen = "reopen",
         AskExtension = "extension",
@@ -131,13 +140,16 @@ enum Who {
     Lead(&'static [Role]),
     /// A liaison of the lead or of a co-unit.
     Contributor,
-    /// One of these roles, of the office.
+    /// One of these roles, of whatever unit.
     Office(&'static [Role]),
     /// One of these roles, neither of the lead unit nor the author of the work.
     Outsider(&'static [Role]),
-    /// Everybody who sees the ticket.
+    /// Everybody who sees the ticket, but for those who only read.
     Anyone,
 }
+
+/// Every role but the one that changes nothing.
+const SPEAKERS: &[Role] = &[Role::Admin, Role::Coordinator, Role::Approver, Role::Liaison, Role::Leader];
 
 /// Who may do this act, in which states, and the refusal elsewhere.
 fn rule(act: Act) -> (Who, &'static [State], Code) {
@@ -155,18 +167,32 @@ fn rule(act: Act) -> (Who, &'static [State], Code) {
         Act::Object => (Who::Lead(LEADER), &[Issued], Code::TicketNotIssued),
         // The objection of a unit that has taken the ticket on meanwhile still waits for its answer.
         Act::DecideObjection | Act::Reassign => {
-            (Who::Office(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress)
+            (Who::Outsider(COORDINATOR), &[Issued, InProgress], Code::TicketNotInProgress)
         }
         Act::Feedback | Act::AskExtension => (Who::Lead(BOTH), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::RegisterLetter | Act::Urge => (Who::Office(COORDINATOR), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::Accept | Act::Return => (Who::Outsider(COORDINATOR), &[Submitted], Code::TicketNotSubmitted),
         Act::PassLookBack | Act::FailLookBack => (Who::Outsider(COORDINATOR), &[Accepted], Code::TicketNotAccepted),
-        Act::Carry => (Who::Office(APPROVER), &[InProgress, Returned], Code::TicketNotInProgress),
-        Act::Cancel => (Who::Office(APPROVER), OPEN, Code::TicketNotOpen),
-        Act::Reopen => (Who::Office(APPROVER), &[Closed], Code::TicketNotClosed),
-        Act::DecideExtension | Act::MoveDueDate => (Who::Office(APPROVER), UNITS_MOVE, Code::TicketNotWithUnit),
+        Act::Carry => (Who::Outsider(APPROVER), &[InProgress, Returned], Code::TicketNotInProgress),
+        Act::DecideMilestone => (Who::Outsider(COORDINATOR), &[Carried], Code::TicketNotCarried),
+        Act::Cancel => (Who::Outsider(APPROVER), OPEN, Code::TicketNotOpen),
+        Act::Reopen => (Who::Outsider(APPROVER), &[Closed], Code::TicketNotClosed),
+        // What was filed may be returned: the request that came before it still waits for its answer.
+        Act::DecideExtension => {
+            (Who::Outsider(APPROVER), &[Issued, InProgress, Submitted, Returned, Carried], Code::TicketNotWithUnit)
+        }
+        Act::MoveDueDate => (Who::Outsider(APPROVER), UNITS_MOVE, Code::TicketNotWithUnit),
         Act::Comment => (Who::Anyone, State::ALL, Code::TicketNotOpen),
     }
+}
+
+/// Is `act` this actor's to do, in whatever state the ticket is?
+///
+/// # Errors
+/// The refusal that the API would answer: role, own unit, own work.
+pub fn entitled(ticket: &Ticket, actor: &Actor, act: Act) -> Result<(), Refusal> {
+    let (who, ..) = rule(act);
+    entitle(ticket, actor, &who)
 }
 
 /// May `actor` do `act` to this ticket now?
@@ -175,7 +201,7 @@ fn rule(act: Act) -> (Who, &'static [State], Code) {
 /// The refusal that the API would answer: role, own unit, own work, state, pending decision, past due.
 pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<(), Refusal> {
     let (who, states, elsewhere) = rule(act);
-    permit_who(ticket, actor, &who)?;
+    entitle(ticket, actor, &who)?;
     if !states.contains(&ticket.state) {
         return Err(wrong_state(ticket.state, act, elsewhere));
     }
@@ -183,6 +209,9 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<
     match act {
         Act::DecideObjection if !pending(Pending::Objection) => Err(Refusal::new(Code::TicketNothingPending)),
         Act::DecideExtension if !pending(Pending::Extension) => Err(Refusal::new(Code::TicketNothingPending)),
+        Act::DecideMilestone if !ticket.milestones.iter().any(Milestone::waits) => {
+            Err(Refusal::new(Code::MilestoneNotReported))
+        }
         Act::Object | Act::AskExtension if ticket.pending.is_some() => Err(still_pending(ticket)),
         Act::AskExtension if now >= ticket.due.at => Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on)),
         Act::Acknowledge
@@ -197,6 +226,7 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<
         | Act::PassLookBack
         | Act::FailLookBack
         | Act::Carry
+        | Act::DecideMilestone
         | Act::Cancel
         | Act::Reopen
         | Act::AskExtension
@@ -207,7 +237,7 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<
     }
 }
 
-fn permit_who(ticket: &Ticket, actor: &Actor, who: &Who) -> Result<(), Refusal> {
+fn entitle(ticket: &Ticket, actor: &Actor, who: &Who) -> Result<(), Refusal> {
     let need = |roles: &[Role]| {
         if actor.has_any(roles) { Ok(()) } else { Err(role_required(roles)) }
     };
@@ -226,8 +256,9 @@ fn permit_who(ticket: &Ticket, actor: &Actor, who: &Who) -> Result<(), Refusal> 
             let author = ticket.submitted_by.is_some() && ticket.submitted_by == actor.user_id;
             if author || actor.is_of(ticket.unit_id) { Err(Refusal::new(Code::OwnWork)) } else { Ok(()) }
         }
-        Who::Anyone if actor.scope.sees(&ticket.units()) => Ok(()),
-        Who::Anyone => Err(Refusal::missing()),
+        Who::Anyone if !actor.scope.sees(&ticket.units()) => Err(Refusal::missing()),
+        Who::Anyone if actor.only_reads() => Err(role_required(SPEAKERS)),
+        Who::Anyone => Ok(()),
     }
 }
 
@@ -298,6 +329,7 @@ impl Ticket {
             verified_at: None,
             closed_at: None,
             last_progress_at: None,
+            milestones: Vec::new(),
             version: 1,
         }
     }
@@ -333,10 +365,16 @@ impl Due {
         Self { on, at, original_on: on, version: 1, since, provisional }
     }
 
-    /// The date moved to `on`, the whole day counts; the original date stays.
+    /// The date moved to `on`, late at the same time of day as before; the original date stays.
     #[must_use]
     pub fn moved(self, on: NaiveDate, office: &Office, now: Instant) -> Self {
         let provisional = office.calendar.is_provisional(on);
-        Self { on, at: office.late_at(on), version: self.version + 1, since: now, provisional, ..self }
+        let at = late_at(office.zone, on, self.cutoff(office));
+        Self { on, at, version: self.version + 1, since: now, provisional, ..self }
+    }
+
+    /// The time of day at which it is late; without one, the whole day counts.
+    fn cutoff(&self, office: &Office) -> Option<NaiveTime> {
+        (self.at < office.late_at(self.on)).then(|| local_time(office.zone, self.at))
     }
 }

@@ -8,7 +8,7 @@ use super::templates::Templates;
 use crate::domain::audit::Stream;
 use crate::domain::calendar::local_date;
 use crate::domain::id::{SubjectId, TicketId};
-use crate::domain::reminder::{Anchor, MessageKind, Subject, Told};
+use crate::domain::reminder::{Anchor, Delivery, MessageKind, Subject, Told};
 use crate::domain::standing;
 use crate::domain::vocabulary::{Ball, Part, State};
 use crate::domain::words::Lang;
@@ -158,14 +158,21 @@ impl Desk<'_> {
                 Standing::Overdue { .. }
                 | Standing::DueToday
                 | Standing::WorkingDaysLeft { .. }
-                | Standing::WaitingForReview { .. } => row.due_on,
+                | Standing::WaitingForReview { .. }
+                | Standing::Settled { .. } => row.due_on,
             },
             standing,
             next: next_step(row.state, standing, reader),
-            notes: notes(row, reader),
+            notes: self.news(rows).chain(notes(row, reader)).collect(),
             link: self.ticket_url(&row.reference),
         };
         (self.place(row, standing, rows), line)
+    }
+
+    /// What would have been told at once.
+    fn news<'r>(&'r self, rows: &'r [&ReminderRow]) -> impl Iterator<Item = Note> + 'r {
+        let rules = rows.iter().filter_map(|row| self.dossier.rule(&row.rule));
+        rules.filter(|rule| rule.delivery == Delivery::AtOnce).map(|rule| Note::News { anchor: rule.anchor })
     }
 
     fn place(&self, row: &TicketRow, standing: Standing, rows: &[&ReminderRow]) -> Place {
@@ -179,9 +186,10 @@ impl Desk<'_> {
             Standing::WorkingDaysLeft { days } if is_of(Anchor::Due) && !is_far(days) => Place::DueSoon,
             Standing::WorkingDaysLeft { .. } if row.state == State::Issued => Place::ToAcknowledge,
             Standing::WorkingDaysLeft { .. } if is_of(Anchor::Due) => Place::DueSoon,
-            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
-                Place::Others
-            }
+            Standing::WorkingDaysLeft { .. }
+            | Standing::WaitingForReview { .. }
+            | Standing::LookBackDue { .. }
+            | Standing::Settled { .. } => Place::Others,
         }
     }
 
@@ -195,7 +203,8 @@ impl Desk<'_> {
             (Ball::Verifier, _, Some(on)) if on <= today => {
                 Standing::LookBackDue { days_late: number((today - on).num_days()) }
             }
-            (Ball::Unit | Ball::Coordinator | Ball::Verifier | Ball::None, _, _) => {
+            (Ball::Verifier | Ball::None, _, _) => Standing::Settled { state: row.state },
+            (Ball::Unit | Ball::Coordinator, _, _) => {
                 let stands = standing::standing(row.state, row.due_on, row.due_at, office, now);
                 if stands.overdue {
                     Standing::Overdue { days: number(stands.days_overdue) }

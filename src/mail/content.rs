@@ -1,6 +1,7 @@
 //! What a mail is to say, as plain data: written by who plans and sends, read by `render`.
 
-use crate::domain::vocabulary::Part;
+use crate::domain::reminder::Anchor;
+use crate::domain::vocabulary::{Part, State};
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,10 @@ pub enum Standing {
     LookBackDue {
         days_late: u32,
     },
+    /// Nothing is to be done before the look-back, or ever.
+    Settled {
+        state: State,
+    },
 }
 
 /// What the reader is to do.
@@ -63,6 +68,10 @@ pub enum NextStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
+    /// What happened, in a digest that takes the place of mails of their own.
+    News {
+        anchor: Anchor,
+    },
     NotAcknowledged,
     Prominent,
     CoUnit,

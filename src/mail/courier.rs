@@ -8,7 +8,7 @@ use super::transports::Transport;
 use super::worker::{BATCH, Lines, Rate, Worker};
 use crate::domain::instant::Instant;
 use crate::store::outbox;
-use crate::transaction::{Outcome, World};
+use crate::transaction::{Outcome, Read, World};
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -73,6 +73,12 @@ impl Signals {
     }
 }
 
+/// What time it is for the outbox.
+pub(super) fn outbox_now(read: &Read<'_>) -> outbox::Now {
+    let is_open = read.office.planner(&read.rules).next_open(read.now) == read.now;
+    outbox::Now { office: read.now, machine: read.machine_now, is_open }
+}
+
 /// Delivers what is due. Keeps its connections from round to round.
 pub struct Courier {
     world: World,
@@ -101,12 +107,23 @@ impl Courier {
         let mut total = Delivered::default();
         loop {
             self.signals.hear(&self.world);
-            let machine_now = self.world.clock.machine_now();
-            let look = self.world.read(move |read| Ok(outbox::look(read.conn, read.now, machine_now)?)).await?;
+            let look = self
+                .world
+                .read(|read| {
+                    let now = outbox_now(read);
+                    Ok(outbox::look(read.conn, now)?)
+                })
+                .await?;
             let is_paused = look.is_paused() && (pauses == Pauses::Kept || total.faults > 0);
             let rate = self.rate(pauses);
             let is_full = rate == Rate::Ends && self.sender.limits.room() == 0;
-            if !look.is_due || is_paused || is_full || self.transports.is_empty() || self.signals.is_stopped() {
+            if !look.is_due
+                || is_paused
+                || is_full
+                || look.hold.is_some()
+                || self.transports.is_empty()
+                || self.signals.is_stopped()
+            {
                 return Ok(total);
             }
             // After a fault one message tries whether the channel works again.

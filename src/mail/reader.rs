@@ -43,7 +43,10 @@ pub(super) fn next_step(state: State, standing: Standing, reader: Reader) -> Nex
         (State::Issued | State::InProgress, Reader::Lead) => match standing {
             Standing::Overdue { .. } => NextStep::FileFeedbackNow,
             Standing::DueToday => NextStep::FileFeedbackToday,
-            Standing::WorkingDaysLeft { .. } | Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => {
+            Standing::WorkingDaysLeft { .. }
+            | Standing::WaitingForReview { .. }
+            | Standing::LookBackDue { .. }
+            | Standing::Settled { .. } => {
                 if state == State::Issued {
                     NextStep::Acknowledge
                 } else {

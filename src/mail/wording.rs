@@ -1,6 +1,7 @@
 //! The words of the mails in both languages: dates, standings, what to do next, subjects. For `render`.
 
 use super::content::{Act, Group, NextStep, Note, Standing};
+use crate::domain::reminder::Anchor;
 use crate::domain::vocabulary::Part;
 use crate::domain::words::Lang;
 use chrono::{Datelike, NaiveDate, Weekday};
@@ -64,6 +65,7 @@ pub(super) fn standing(lang: Lang, standing: Standing) -> String {
         (Lang::En, Standing::LookBackDue { days_late }) => {
             format!("look-back {} late", counted(days_late, "day", "days"))
         }
+        (lang, Standing::Settled { state }) => state.name(lang).to_owned(),
     }
 }
 
@@ -75,6 +77,7 @@ pub(super) const fn mark(standing: Standing) -> (&'static str, &'static str) {
         Standing::WorkingDaysLeft { days } if days <= 3 => ("▲", "#b54708"),
         Standing::WorkingDaysLeft { .. } => ("■", "#087443"),
         Standing::WaitingForReview { .. } | Standing::LookBackDue { .. } => ("◆", "#2e6bd6"),
+        Standing::Settled { .. } => ("○", "#475467"),
     }
 }
 
@@ -82,7 +85,7 @@ pub(super) const fn mark(standing: Standing) -> (&'static str, &'static str) {
 pub(super) const fn date_label(lang: Lang, standing: Standing) -> &'static str {
     match standing {
         Standing::Overdue { .. } | Standing::DueToday | Standing::WorkingDaysLeft { .. } => lang.pick("期限", "Due"),
-        Standing::WaitingForReview { .. } => lang.pick("整改期限", "Due"),
+        Standing::WaitingForReview { .. } | Standing::Settled { .. } => lang.pick("整改期限", "Due"),
         Standing::LookBackDue { .. } => lang.pick("复查日期", "Look-back on"),
     }
 }
@@ -132,6 +135,7 @@ pub(super) const fn next_step(lang: Lang, next: NextStep) -> &'static str {
 pub(super) fn note(lang: Lang, note: Note) -> String {
     let fixed = |zh, en| lang.pick(zh, en).to_owned();
     match note {
+        Note::News { anchor } => news(lang, anchor).to_owned(),
         Note::NotAcknowledged => fixed("尚未签收", "not yet acknowledged"),
         Note::Prominent => fixed("突出问题", "prominent problem"),
         Note::CoUnit => fixed("本单位为协办单位", "your unit supports the lead unit"),
@@ -152,6 +156,20 @@ pub(super) fn note(lang: Lang, note: Note) -> String {
             Lang::Zh => format!("尚有 {open} 条工作要求待答复"),
             Lang::En => format!("{} to answer", counted(open, "requirement", "requirements")),
         },
+    }
+}
+
+/// What happened, told in a digest.
+const fn news(lang: Lang, anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::Issued => lang.pick("新下达", "newly issued"),
+        Anchor::Returned => lang.pick("审核退回", "returned for rework"),
+        Anchor::Accepted => lang.pick("审核通过", "accepted"),
+        Anchor::ExtensionDecided => lang.pick("期限有新决定", "the due date was decided on"),
+        Anchor::Reassigned => lang.pick("转派给本单位", "reassigned to your unit"),
+        Anchor::Cancelled => lang.pick("已撤销", "cancelled"),
+        Anchor::Urged => lang.pick("已催办", "urged"),
+        Anchor::Due | Anchor::Submitted | Anchor::LookBack | Anchor::Week => lang.pick("有更新", "updated"),
     }
 }
 

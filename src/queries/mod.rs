@@ -3,6 +3,7 @@
 pub mod attachments;
 pub mod audit;
 pub mod calendars;
+pub mod engine;
 pub mod feedback;
 pub mod messages;
 pub mod names;
@@ -10,7 +11,9 @@ pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod reminder_rules;
 pub mod reminders;
+pub mod requests;
 pub mod tickets;
 pub mod timeline;
 pub mod units;

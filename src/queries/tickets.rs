@@ -6,7 +6,7 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, Unit
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::standing::{first_green_on, standing};
-use crate::domain::ticket::Act;
+use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
@@ -14,7 +14,7 @@ pub use crate::queries::reminders::LastReminder;
 use crate::queries::reminders::last_of;
 use crate::store::assets::AssetRow;
 use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
-use crate::store::{assets, notices, tickets, units};
+use crate::store::{assets, milestones, notices, tickets, units};
 use crate::text_enum;
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
@@ -68,6 +68,8 @@ pub struct TicketOut {
     pub cycle: i32,
     pub failed_again: i32,
     pub recurrence_of: Option<TicketId>,
+    /// Of a ticket that is or was carried, in the order in which they were named.
+    pub milestones: Vec<Milestone>,
     pub last_progress_at: Option<Instant>,
     pub last_reminder: Option<LastReminder>,
     pub version: i64,
@@ -274,6 +276,7 @@ struct Context {
     finding_assets: Vec<(FindingId, AssetId)>,
     assets: HashMap<AssetId, AssetRow>,
     reminders: HashMap<ReminderId, LastReminder>,
+    milestones: HashMap<TicketId, Vec<Milestone>>,
 }
 
 impl Context {
@@ -283,6 +286,10 @@ impl Context {
         let mut co_units: HashMap<TicketId, Vec<_>> = HashMap::new();
         for (ticket, unit) in tickets::co_units_of(read.conn, &ids)? {
             co_units.entry(ticket).or_default().push(unit);
+        }
+        let mut milestones: HashMap<TicketId, Vec<_>> = HashMap::new();
+        for (ticket, milestone) in milestones::of_tickets(read.conn, &ids)? {
+            milestones.entry(ticket).or_default().push(milestone);
         }
         let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
         let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
@@ -296,6 +303,7 @@ impl Context {
             co_units,
             assets: assets.into_iter().map(|row| (row.id, row)).collect(),
             finding_assets,
+            milestones,
         })
     }
 
@@ -315,7 +323,8 @@ impl Context {
         let co_units = self.co_units.get(&row.id).cloned().unwrap_or_default();
         let named = self.named.get(&row.id)?;
         let standing = standing(row.state, row.due_on, row.due_at, &read.office, read.now);
-        let ticket = row.ticket(co_units.clone());
+        let mut ticket = row.ticket(co_units.clone());
+        ticket.milestones = self.milestones.get(&row.id).cloned().unwrap_or_default();
         Some(TicketOut {
             id: row.id,
             reference: row.reference.clone(),
@@ -365,6 +374,7 @@ impl Context {
             version: row.version,
             updated_at: row.updated_at,
             allowed_actions: ticket.allowed(actor, read.now),
+            milestones: ticket.milestones,
         })
     }
 }

@@ -1,15 +1,18 @@
 //! The engine: finds what is due, records who is told, and queues it. For the server, the command line and the sandbox.
 //!
 //! `tick` takes due subjects in pages → `facts` are what the rules know of them → `plan` asks the domain which steps are
-//! owed, writes the ledger rows and the lines of digests → `mail::courier` sends them. `runner` does both by itself.
+//! owed, writes the ledger rows and the lines of digests → `mail::courier` sends them. `runner` does both by itself, while
+//! `vigil` believes the clock.
 
 mod facts;
 mod plan;
 mod runner;
 mod tick;
+mod vigil;
 
 pub use runner::{Health, Runner, start};
-pub use tick::tick;
+pub use tick::{Pace, tick, tick_at};
+pub use vigil::{Passed, is_believed};
 
 use crate::mail::{Courier, Pauses};
 use crate::store::StoreError;

@@ -14,19 +14,51 @@ use std::sync::Arc;
 const PAGE: i64 = 100;
 /// A subject that can't be planned is looked at again after this long, and holds up nobody else.
 const POSTPONED_MINUTES: i64 = 15;
+/// That a look went through is noted at least so often.
+const NOTED_MINUTES: i64 = 5;
+/// After so long without a look this one catches up, and its mails are spread over so long.
+const DOWNTIME_MINUTES: i64 = 30;
+const SPREAD_MINUTES: i64 = 30;
 
-/// Records and queues every reminder that is owed now. Blocks.
+/// How the mails of a look leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As soon as they may: a sandbox's jump, the command line.
+    AtOnce,
+    /// A server's own: what is found after a downtime is spread, so that nobody's relay is flooded.
+    Steady,
+}
+
+/// Records and queues every reminder that is owed now, to leave at once. Blocks.
 ///
 /// # Errors
 /// When the database can't be read or written; what was planned before stays planned.
 pub fn tick(world: &World) -> Outcome<Tally> {
-    if !world.read_now(is_anything_due)? {
+    tick_at(world, Pace::AtOnce)
+}
+
+/// `tick` at a pace.
+///
+/// # Errors
+/// As `tick`.
+pub fn tick_at(world: &World, pace: Pace) -> Outcome<Tally> {
+    let (is_anything_due, looked_at) = world.read_now(what_is_due)?;
+    if !is_anything_due {
         return Ok(Tally::default());
     }
+    let now = world.clock.now();
+    let is_late = looked_at.is_some_and(|at| at.plus(TimeDelta::minutes(DOWNTIME_MINUTES)) < now);
+    let spread = if pace == Pace::Steady && is_late { TimeDelta::minutes(SPREAD_MINUTES) } else { TimeDelta::zero() };
     let id: LeaseId = world.ids.draw(world.clock.now());
     world.write_now(move |tx| Ok(outbox::begin_tick(tx.conn, id, tx.machine_now)?))?;
-    let planned = look(world, id);
-    let ended = world.write_now(move |tx| Ok(outbox::end_tick(tx.conn, id)?));
+    let planned = look(world, id, spread);
+    let is_whole = planned.is_ok();
+    let ended = world.write_now(move |tx| {
+        if is_whole {
+            ledger::note_look(tx.conn, now)?;
+        }
+        Ok(outbox::end_tick(tx.conn, id)?)
+    });
     // Digests could not be sent before.
     world.mail_bell.notify_one();
     let tally = planned?;
@@ -34,18 +66,22 @@ pub fn tick(world: &World) -> Outcome<Tally> {
     Ok(tally)
 }
 
-fn is_anything_due(read: &mut Read<'_>) -> Outcome<bool> {
+/// Is there something to do now (that a look went through is noted every so often), and when was the last look?
+fn what_is_due(read: &mut Read<'_>) -> Outcome<(bool, Option<Instant>)> {
     let now = read.now;
-    if ledger::first_tick(read.conn)?.is_none() || ledger::office_next(read.conn)?.is_none_or(|at| at <= now) {
-        return Ok(true);
-    }
-    Ok(tickets::is_reminder_due(read.conn, now)? || notices::is_reminder_due(read.conn, now)?)
+    let looked_at = ledger::looked_at(read.conn)?;
+    let is_due = looked_at.is_none_or(|at| at.plus(TimeDelta::minutes(NOTED_MINUTES)) <= now)
+        || ledger::first_tick(read.conn)?.is_none()
+        || ledger::office_next(read.conn)?.is_none_or(|at| at <= now)
+        || tickets::is_reminder_due(read.conn, now)?
+        || notices::is_reminder_due(read.conn, now)?;
+    Ok((is_due, looked_at))
 }
 
-fn look(world: &World, id: LeaseId) -> Outcome<Tally> {
-    let mut tally = pages(world, id, Queue::Tickets)?;
-    tally += pages(world, id, Queue::Notices)?;
-    tally += world.write_now(office)?;
+fn look(world: &World, id: LeaseId, spread: TimeDelta) -> Outcome<Tally> {
+    let mut tally = pages(world, id, Queue::Tickets, spread)?;
+    tally += pages(world, id, Queue::Notices, spread)?;
+    tally += world.write_now(move |tx| office(tx, spread))?;
     Ok(tally)
 }
 
@@ -56,12 +92,12 @@ enum Queue {
 }
 
 /// All pages. Where one fails, its subjects are planned one by one, and the one at fault is put off.
-fn pages(world: &World, id: LeaseId, queue: Queue) -> Outcome<Tally> {
+fn pages(world: &World, id: LeaseId, queue: Queue, spread: TimeDelta) -> Outcome<Tally> {
     let mut total = Tally::default();
     let mut singly = 0;
     loop {
         let limit = if singly > 0 { 1 } else { PAGE };
-        match world.write_now(move |tx| page(tx, id, queue, limit)) {
+        match world.write_now(move |tx| page(tx, id, (queue, limit), spread)) {
             Ok((tally, found)) => {
                 total += tally;
                 singly = (singly - 1).max(0);
@@ -88,7 +124,7 @@ fn is_passing(failure: &Failure) -> bool {
 }
 
 /// Plans up to `limit` due subjects; answers how many there were.
-fn page(tx: &mut Tx<'_>, id: LeaseId, queue: Queue, limit: i64) -> Outcome<(Tally, i64)> {
+fn page(tx: &mut Tx<'_>, id: LeaseId, (queue, limit): (Queue, i64), spread: TimeDelta) -> Outcome<(Tally, i64)> {
     outbox::keep_ticking(tx.conn, id, tx.machine_now)?;
     let first_tick = ledger::first_tick_or(tx.conn, tx.now)?;
     let office = Arc::clone(&tx.office);
@@ -97,7 +133,7 @@ fn page(tx: &mut Tx<'_>, id: LeaseId, queue: Queue, limit: i64) -> Outcome<(Tall
         Queue::Tickets => {
             let rows = tickets::due_for_reminders(tx.conn, tx.now, limit)?;
             let watched = facts::of_tickets(tx.conn, &rows, basis)?;
-            let planned = plan(tx, &watched)?;
+            let planned = plan(tx, &watched, spread)?;
             for (row, next) in rows.iter().zip(&planned.next_at) {
                 tickets::set_reminder_marks(tx.conn, row.id, *next, None)?;
             }
@@ -117,7 +153,7 @@ fn page(tx: &mut Tx<'_>, id: LeaseId, queue: Queue, limit: i64) -> Outcome<(Tall
                     watched.push(facts::of_notice(tx.conn, &row, basis)?);
                 }
             }
-            let planned = plan(tx, &watched)?;
+            let planned = plan(tx, &watched, spread)?;
             for (one, next) in watched.iter().zip(&planned.next_at) {
                 notices::set_next_reminder(tx.conn, one.id.0.into(), *next)?;
             }
@@ -126,12 +162,12 @@ fn page(tx: &mut Tx<'_>, id: LeaseId, queue: Queue, limit: i64) -> Outcome<(Tall
     }
 }
 
-fn office(tx: &mut Tx<'_>) -> Outcome<Tally> {
+fn office(tx: &mut Tx<'_>, spread: TimeDelta) -> Outcome<Tally> {
     if ledger::lock_office(tx.conn)?.is_some_and(|at| at > tx.now) {
         return Ok(Tally::default());
     }
     let first_tick = ledger::first_tick_or(tx.conn, tx.now)?;
-    let planned = plan(tx, &[facts::of_office((tx.office.zone, first_tick))])?;
+    let planned = plan(tx, &[facts::of_office((tx.office.zone, first_tick))], spread)?;
     // Without a rule for the office a day is soon enough to look again.
     let next: Option<Instant> = planned.next_at.into_iter().next().flatten();
     ledger::set_office_next(tx.conn, next.unwrap_or_else(|| tx.now.plus(TimeDelta::days(1))))?;

@@ -5,15 +5,15 @@ use super::people::{Person, actor, settle_in};
 use super::source::Edition;
 use crate::actions::feedback::{NewAnswer, NewFeedback, NewItem, submit};
 use crate::actions::requests::{self, NewExtension};
-use crate::actions::tickets::{self, Decision, Progress};
+use crate::actions::tickets::{self, Decision, LookBack, Progress};
 use crate::clock::Clock;
 use crate::domain::actor::Actor;
 use crate::domain::calendar::at_local;
 use crate::domain::id::EventId;
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
-use crate::domain::ticket::{Command, Milestone};
-use crate::domain::vocabulary::WorkResult;
+use crate::domain::ticket::{Command, NewMilestone};
+use crate::domain::vocabulary::{LookBackOutcome, WorkResult};
 use crate::domain::words::Lang;
 use crate::mail::{Courier, Sender};
 use crate::reminders;
@@ -328,32 +328,29 @@ impl Share {
                 let proposed = step.unit.as_deref().unwrap_or_default();
                 return Ok(Some(requests::object(tx, by, ticket, None, (&reason, proposed))?.id));
             }
-            Deed::LookBackPass | Deed::LookBackFail | Deed::Urge | Deed::Carry | Deed::Cancel => {
-                let command = self.command((today, due_on.unwrap_or(today)), reason, text);
-                tickets::perform(tx, by, ticket, None, command)?;
+            Deed::LookBackPass => self.look_back(tx, by, ticket, (LookBackOutcome::Pass, None))?,
+            Deed::LookBackFail => self.look_back(tx, by, ticket, (LookBackOutcome::Fail, due_on))?,
+            Deed::Carry => {
+                let milestone = NewMilestone { on: due_on.unwrap_or(today), text };
+                tickets::carry(tx, by, ticket, None, (&reason, &[milestone]))?;
             }
+            Deed::Urge => drop(tickets::perform(tx, by, ticket, None, Command::Urge { note: Some(text) })?),
+            Deed::Cancel => drop(tickets::perform(tx, by, ticket, None, Command::Cancel { reason })?),
         }
         Ok(None)
     }
 
-    /// The acts that need nothing but words.
-    fn command(&self, (today, due_on): (NaiveDate, NaiveDate), reason: String, text: String) -> Command {
-        let method = self.words(&self.step.method);
-        match self.step.act {
-            Deed::LookBackPass => Command::PassLookBack { method, note: text, on: today },
-            Deed::LookBackFail => Command::FailLookBack { method, note: text, due_on },
-            Deed::Carry => Command::Carry { reason, milestones: vec![Milestone { on: due_on, text }] },
-            Deed::Cancel => Command::Cancel { reason },
-            Deed::Urge
-            | Deed::Acknowledge
-            | Deed::Progress
-            | Deed::Feedback
-            | Deed::Accept
-            | Deed::Return
-            | Deed::Extension
-            | Deed::DecideExtension
-            | Deed::Object => Command::Urge { note: Some(text) },
-        }
+    fn look_back(
+        &self,
+        tx: &mut Tx<'_>,
+        by: &Actor,
+        ticket: &str,
+        (outcome, due_on): (LookBackOutcome, Option<NaiveDate>),
+    ) -> Outcome<()> {
+        let (method, note) = (self.words(&self.step.method), self.words(&self.step.text));
+        let found = LookBack { outcome, method, note, evidence: Vec::new(), on: None, due_on };
+        tickets::look_back(tx, by, ticket, None, &found)?;
+        Ok(())
     }
 
     fn letter(&self, tx: &mut Tx<'_>, by: &Actor) -> Outcome<NewFeedback> {

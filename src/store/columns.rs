@@ -1,8 +1,8 @@
 //! How the domain's ids, instants and words become columns on both databases. The domain itself knows no diesel.
 
 use crate::domain::id::{
-    AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, LeaseId, MessageId, NoticeId, ReminderId,
-    RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
+    AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, LeaseId, MessageId, MilestoneId, NoticeId,
+    ReminderId, RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
 };
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{MessageKind, MessageState, ReminderState, Subject};
@@ -148,6 +148,7 @@ store_ids!(
     MessageId,
     LeaseId,
     EventId,
+    MilestoneId,
     TokenId,
     SessionId,
 );

@@ -58,6 +58,23 @@ pub fn list(conn: &mut Conn, stream: &str, after: i64, limit: i64) -> StoreResul
         .load(conn)?)
 }
 
+/// What `f` makes of the first event after `after` of which it makes something.
+pub fn find_after<T>(
+    conn: &mut Conn,
+    stream: &str,
+    mut after: i64,
+    f: impl Fn(EventRow) -> Option<T>,
+) -> StoreResult<Option<T>> {
+    loop {
+        let rows = list(conn, stream, after, 200)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        after = last.seq;
+        if let Some(found) = rows.into_iter().find_map(&f) {
+            return Ok(Some(found));
+        }
+    }
+}
+
 pub fn count(conn: &mut Conn, stream: &str) -> StoreResult<i64> {
     Ok(events::table.filter(events::stream.eq(stream)).count().get_result(conn)?)
 }

@@ -13,6 +13,7 @@ use diesel::sql_types::{Bool, Nullable};
 use std::collections::HashSet;
 
 const FIRST_TICK: &str = "reminders.first_tick";
+const LOOKED_AT: &str = "reminders.looked_at";
 const OFFICE_NEXT: &str = "reminders.office_next_at";
 /// Binds of one statement stay far below what either database takes.
 const IDS: usize = 1_000;
@@ -274,6 +275,18 @@ pub fn first_tick_or(conn: &mut Conn, now: Instant) -> StoreResult<Instant> {
     Ok(first_tick(conn)?.unwrap_or(now))
 }
 
+/// The latest moment at which a look went through. It never moves back, whatever the clock does.
+pub fn looked_at(conn: &mut Conn) -> StoreResult<Option<Instant>> {
+    Ok(reference::setting(conn, LOOKED_AT)?.and_then(|text| text.parse().ok()))
+}
+
+pub fn note_look(conn: &mut Conn, now: Instant) -> StoreResult<()> {
+    if looked_at(conn)?.is_some_and(|held| held >= now) {
+        return Ok(());
+    }
+    reference::set_setting(conn, LOOKED_AT, &now.to_string())
+}
+
 /// When the office's own reminders are looked at next; nobody else looks until this transaction ends. `None`: never yet.
 pub fn lock_office(conn: &mut Conn) -> StoreResult<Option<Instant>> {
     let held: Option<String> = locked!(
@@ -300,6 +313,26 @@ pub fn look_again(conn: &mut Conn, now: Instant) -> StoreResult<()> {
     let issued = notices::table.filter(notices::state.eq(NoticeState::Issued));
     diesel::update(issued).set(notices::next_reminder_at.eq(now)).execute(conn)?;
     diesel::delete(settings::table.filter(settings::key.eq(OFFICE_NEXT))).execute(conn)?;
+    Ok(())
+}
+
+/// A rule has changed: the next tick looks again at the subjects of which it speaks, or spoke. One statement, whatever
+/// their number; the planning itself is the tick's, a page at a time.
+pub fn look_again_at(conn: &mut Conn, subject: Subject, states: &[State], now: Instant) -> StoreResult<()> {
+    use crate::store::schema::{notices, tickets};
+    match subject {
+        Subject::Ticket => {
+            let spoken_of = tickets::table.filter(tickets::state.eq_any(states.to_vec()));
+            diesel::update(spoken_of).set(tickets::next_reminder_at.eq(now)).execute(conn)?;
+        }
+        Subject::Notice => {
+            let issued = notices::table.filter(notices::state.eq(NoticeState::Issued));
+            diesel::update(issued).set(notices::next_reminder_at.eq(now)).execute(conn)?;
+        }
+        Subject::Office => {
+            diesel::delete(settings::table.filter(settings::key.eq(OFFICE_NEXT))).execute(conn)?;
+        }
+    }
     Ok(())
 }
 

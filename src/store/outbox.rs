@@ -9,10 +9,10 @@ mod pause;
 
 pub use attempts::{AttemptRow, attempts_of, attempts_since, insert_attempt, last_attempts};
 pub use claims::{
-    Claim, Claimed, Fate, Frozen, Look, begin_tick, claim, claim_except, end_tick, finish, freeze, keep_ticking, look,
-    release, renew,
+    Claim, Claimed, Fate, Frozen, Look, Now, begin_tick, claim, claim_except, end_tick, finish, freeze, keep_ticking,
+    look, release, renew,
 };
-pub use pause::{Pause, end_pause, pause, set_pause};
+pub use pause::{Hold, Pause, end_hold, end_pause, hold, pause, set_hold, set_pause};
 
 use crate::domain::id::{MessageId, UnitId, UserId};
 use crate::domain::instant::Instant;
@@ -168,6 +168,49 @@ pub fn open_digests(conn: &mut Conn, mut fresh: Vec<NewMessage>) -> StoreResult<
         return Err(StoreError::Busy);
     }
     Ok((open, made))
+}
+
+/// How many messages there are in each state that is not the end of all.
+pub fn open_counts(conn: &mut Conn) -> StoreResult<Vec<(MessageState, i64)>> {
+    let open = [
+        MessageState::Queued,
+        MessageState::Sending,
+        MessageState::Retry,
+        MessageState::Uncertain,
+        MessageState::Held,
+        MessageState::Dead,
+    ];
+    Ok(messages::table
+        .group_by(messages::state)
+        .select((messages::state, diesel::dsl::count_star()))
+        .filter(messages::state.eq_any(open.to_vec()))
+        .load(conn)?)
+}
+
+/// When the message that waits longest became due; `None` where none is.
+pub fn oldest_due(conn: &mut Conn, now: Instant) -> StoreResult<Option<Instant>> {
+    let oldest = messages::table
+        .filter(messages::next_at.is_not_null())
+        .filter(messages::next_at.le(now))
+        .order(messages::next_at.asc())
+        .select(messages::next_at);
+    Ok(oldest.first::<Option<Instant>>(conn).optional()?.flatten())
+}
+
+/// How many at-once mails each of these recipients was given since then; none is left out.
+pub fn at_once_since(conn: &mut Conn, recipients: &[String], since: Instant) -> StoreResult<HashMap<String, i64>> {
+    let mut counts = HashMap::new();
+    for chunk in recipients.chunks(IDS) {
+        let found: Vec<(String, i64)> = messages::table
+            .group_by(messages::recipient)
+            .select((messages::recipient, diesel::dsl::count_star()))
+            .filter(messages::recipient.eq_any(chunk.to_vec()))
+            .filter(messages::id.ge(MessageId::first_of(since)))
+            .filter(messages::kind.eq(MessageKind::AtOnce))
+            .load(conn)?;
+        counts.extend(found);
+    }
+    Ok(counts)
 }
 
 pub fn raw(conn: &mut Conn, id: MessageId) -> StoreResult<Option<Vec<u8>>> {

@@ -281,6 +281,21 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::store::{Moment, Uid};
 
+    milestones (id) {
+        id -> Uid,
+        ticket_id -> Uid,
+        position -> Integer,
+        reach_on -> Date,
+        text -> Text,
+        reported_at -> Nullable<Moment>,
+        reached_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::{Moment, Uid};
+
     ticket_parties (unit_id, ticket_id) {
         unit_id -> Uid,
         ticket_id -> Uid,
@@ -477,6 +492,21 @@ diesel::table! {
         definition -> Text,
         version -> BigInt,
         updated_at -> Moment,
+        since -> Nullable<Moment>,
+        series -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::{Moment, Uid};
+
+    due_periods (ticket_id, due_version) {
+        ticket_id -> Uid,
+        due_version -> Integer,
+        due_on -> Date,
+        counted_from -> Date,
+        working_days -> Integer,
     }
 }
 
@@ -551,6 +581,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assets,
     finding_assets,
     tickets,
+    milestones,
     ticket_parties,
     feedback,
     feedback_items,
@@ -563,6 +594,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     reminders,
     reminder_rules,
+    due_periods,
     calendars,
     calendar_years,
     calendar_days,

@@ -65,7 +65,7 @@ pub struct TicketRow {
 }
 
 impl TicketRow {
-    /// The facts that rules decide by.
+    /// The facts that rules decide by, but for milestones, which lie in a table of their own.
     #[must_use]
     pub fn ticket(&self, co_unit_ids: Vec<UnitId>) -> Ticket {
         Ticket {
@@ -109,6 +109,7 @@ impl TicketRow {
             verified_at: self.verified_at,
             closed_at: self.closed_at,
             last_progress_at: self.last_progress_at,
+            milestones: Vec::new(),
             version: self.version,
         }
     }
@@ -605,6 +606,42 @@ pub fn set_reminder_marks(
         None => diesel::update(target).set(tickets::next_reminder_at.eq(next)).execute(conn)?,
     };
     Ok(())
+}
+
+/// Tickets in these states, in pages by id; for a look at what would become of them.
+pub fn in_states(
+    conn: &mut Conn,
+    states: &[State],
+    after: Option<TicketId>,
+    limit: i64,
+) -> StoreResult<Vec<TicketRow>> {
+    let mut query = tickets::table.filter(tickets::state.eq_any(states.to_vec())).into_boxed();
+    if let Some(id) = after {
+        query = query.filter(tickets::id.gt(id));
+    }
+    Ok(query.order(tickets::id.asc()).limit(limit).select(TicketRow::as_select()).load(conn)?)
+}
+
+/// Open tickets of which a change of the calendar from `first` on may move or confirm a date, in pages by id.
+pub fn counted_by_calendar(
+    conn: &mut Conn,
+    first: NaiveDate,
+    after: Option<TicketId>,
+    limit: i64,
+) -> StoreResult<Vec<TicketRow>> {
+    use crate::store::schema::due_periods;
+    let not_answered = vec![State::Issued, State::InProgress, State::Submitted, State::Returned, State::Carried];
+    let counted = due_periods::table.filter(due_periods::due_on.ge(first)).select(due_periods::ticket_id);
+    let due = tickets::state.eq_any(not_answered).and(tickets::provisional.or(tickets::id.eq_any(counted)));
+    let look_back = tickets::state
+        .eq(State::Accepted)
+        .and(tickets::look_back_on.is_not_null())
+        .and(tickets::look_back_on.assume_not_null().ge(first));
+    let mut query = tickets::table.filter(due.or(look_back)).into_boxed();
+    if let Some(id) = after {
+        query = query.filter(tickets::id.gt(id));
+    }
+    Ok(query.order(tickets::id.asc()).limit(limit).select(TicketRow::as_select()).load(conn)?)
 }
 
 /// Tickets of a notice that are neither closed nor cancelled.

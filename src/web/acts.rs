@@ -1,13 +1,14 @@
 //! What can be done to a ticket, as forms: the fields of each act, and the act itself once its form came in.
 
 use crate::actions::requests::{self, NewExtension};
-use crate::actions::tickets::{self, Decision, Progress};
+use crate::actions::tickets::{self, Decision, LookBack, Progress};
 use crate::domain::actor::Actor;
 use crate::domain::id::{EventId, TicketId};
-use crate::domain::refusal::{Fault, Refusal};
-use crate::domain::ticket::{Act, Command, Milestone};
+use crate::domain::refusal::{Fault, Place, Refusal};
+use crate::domain::ticket::{Act, Command, Milestone, NewMilestone};
+use crate::domain::vocabulary::{LookBackOutcome, State};
 use crate::queries::tickets::TicketOut;
-use crate::transaction::{Outcome, Tx};
+use crate::transaction::{Failure, Outcome, Tx};
 use crate::web::fields::{Attempt, FieldView, FormView, Input};
 use crate::web::form::{FILES, Form};
 use crate::web::lens::Lens;
@@ -44,6 +45,7 @@ pub fn name(act: Act, lens: &Lens) -> &'static str {
         Act::PassLookBack => lens.t("act.look_back_pass"),
         Act::FailLookBack => lens.t("act.look_back_fail"),
         Act::Carry => lens.t("act.carry"),
+        Act::DecideMilestone => lens.t("act.milestone"),
         Act::Cancel => lens.t("act.cancel"),
         Act::Reopen => lens.t("act.reopen"),
         Act::AskExtension => lens.t("act.extension"),
@@ -55,10 +57,11 @@ pub fn name(act: Act, lens: &Lens) -> &'static str {
 }
 
 /// Acts as buttons: the one thing to do first, what takes something away last.
-pub const ORDER: [Act; 19] = [
+pub const ORDER: [Act; 20] = [
     Act::Acknowledge,
     Act::DecideObjection,
     Act::DecideExtension,
+    Act::DecideMilestone,
     Act::Accept,
     Act::Return,
     Act::PassLookBack,
@@ -113,6 +116,7 @@ fn intro(act: Act, ticket: &TicketOut, lens: &Lens) -> Option<String> {
         Act::AskExtension => lens.t("act.extension.intro"),
         Act::Return => lens.t("act.return.intro"),
         Act::Carry => lens.t("act.carry.intro"),
+        Act::DecideMilestone => lens.t("act.milestone.intro"),
         Act::Cancel => lens.t("act.cancel.intro"),
         Act::Reassign => lens.t("act.reassign.intro"),
         Act::Reopen => lens.t("act.reopen.intro"),
@@ -170,11 +174,22 @@ fn fields(room: &mut Room<'_, '_>, ticket: &TicketOut, act: Act, waiting: Option
             vec![reason(), due_on]
         }
         Act::PassLookBack => {
-            let on = FieldView::new("on", Input::Date, lens.t("field.looked_on")).with(lens.today.to_string());
-            vec![method(&lens), on, note(lens.t("field.look_back_note"))]
+            let seen = note(lens.t("field.look_back_note")).optional().hint(lens.t("field.evidence.hint"));
+            vec![method(&lens), looked_on(&lens), seen, evidence(&lens)]
         }
-        Act::FailLookBack => vec![method(&lens), note(lens.t("field.what_was_found")), due_on()],
+        Act::FailLookBack => {
+            vec![method(&lens), looked_on(&lens), note(lens.t("field.what_was_found")), evidence(&lens), due_on()]
+        }
         Act::Carry => carry_fields(&lens, reason()),
+        Act::DecideMilestone => {
+            let waiting: Vec<&Milestone> = ticket.milestones.iter().filter(|milestone| milestone.waits()).collect();
+            let first = waiting.first().map(|milestone| milestone.id.to_string()).unwrap_or_default();
+            let which = FieldView::new("milestone_id", Input::Select, lens.t("field.milestone")).with(first);
+            let which = which.choices(waiting.into_iter().map(|milestone| choice(milestone, &lens)));
+            let reached = FieldView::new("reached", Input::Radio, lens.t("field.reached"));
+            let reached = reached.choices(yes_no(lens.t("field.reached.yes"), lens.t("field.reached.no")));
+            vec![which, reached, reason().optional().hint(lens.t("field.reached.reason_hint"))]
+        }
         Act::Cancel => vec![reason()],
         Act::Reopen => vec![reason(), due_on()],
         Act::AskExtension => vec![
@@ -207,10 +222,35 @@ fn progress_fields(room: &Room<'_, '_>, ticket: &TicketOut) -> Vec<FieldView> {
     if room.who.is_of(ticket.unit.id) {
         let percent = FieldView::new("percent", Input::Number, lens.t("field.percent")).optional();
         let percent = percent.hint(lens.t("field.percent.hint")).with(ticket.percent.to_string());
-        vec![text, percent, files]
+        let mut fields = vec![text, percent];
+        fields.extend(milestone_reached(lens, ticket));
+        fields.push(files);
+        fields
     } else {
         vec![text, files]
     }
+}
+
+/// Which milestone of a carried ticket has been reached.
+fn milestone_reached(lens: &Lens, ticket: &TicketOut) -> Option<FieldView> {
+    let open = ticket.milestones.iter().filter(|milestone| milestone.reached_at.is_none());
+    let mut choices = vec![(String::new(), lens.t("field.milestone_none").to_owned())];
+    choices.extend(open.map(|milestone| choice(milestone, lens)));
+    let which = FieldView::new("milestone_id", Input::Select, lens.t("field.milestone_reached")).optional();
+    let which = which.hint(lens.t("field.milestone_reached.hint"));
+    (ticket.state == State::Carried && choices.len() > 1).then(|| which.choices(choices))
+}
+
+fn choice(milestone: &Milestone, lens: &Lens) -> (String, String) {
+    (milestone.id.to_string(), format!("{} {}", lens.date(milestone.on), milestone.text))
+}
+
+fn looked_on(lens: &Lens) -> FieldView {
+    FieldView::new("on", Input::Date, lens.t("field.looked_on")).with(lens.today.to_string())
+}
+
+fn evidence(lens: &Lens) -> FieldView {
+    FieldView::new(FILES, Input::Files, lens.t("field.evidence")).optional()
 }
 
 fn carry_fields(lens: &Lens, reason: FieldView) -> Vec<FieldView> {
@@ -267,7 +307,7 @@ pub fn perform(
                 percent,
                 attachment_ids: form.file_ids(),
                 corrects: form.given("corrects").map(str::to_owned),
-                milestone_id: None,
+                milestone_id: form.given("milestone_id").map(str::to_owned),
             };
             tickets::log_progress(tx, who, key, version, &progress)
         }
@@ -311,16 +351,50 @@ pub fn perform(
             let id = waiting.ok_or_else(Refusal::missing)?;
             requests::decide_extension(tx, who, &id.to_string(), version, (approve, to, reason))
         }
-        Act::PassLookBack
-        | Act::FailLookBack
-        | Act::Carry
-        | Act::Cancel
-        | Act::Reopen
-        | Act::MoveDueDate
-        | Act::Urge
-        | Act::Comment => tickets::perform(tx, who, key, version, command(act, form)?),
+        Act::PassLookBack => look_back(tx, who, key, LookBackOutcome::Pass, form),
+        Act::FailLookBack => look_back(tx, who, key, LookBackOutcome::Fail, form),
+        Act::Carry => {
+            let milestones = milestones(form, &mut faults);
+            whole(faults)?;
+            tickets::carry(tx, who, key, version, (reason, &milestones))
+        }
+        Act::DecideMilestone => {
+            let reached = yes(form, "reached", &mut faults);
+            whole(faults)?;
+            tickets::decide_milestone(tx, who, (key, form.text("milestone_id")), version, (reached, reason))
+        }
+        Act::Cancel | Act::Reopen | Act::MoveDueDate | Act::Urge | Act::Comment => {
+            tickets::perform(tx, who, key, version, command(act, form)?)
+        }
         Act::Feedback | Act::RegisterLetter => Err(Refusal::missing().into()),
     }
+}
+
+fn look_back(tx: &mut Tx<'_>, who: &Actor, key: &str, outcome: LookBackOutcome, form: &Form) -> Outcome<TicketId> {
+    let mut faults = Vec::new();
+    let found = LookBack {
+        outcome,
+        method: form.text("method").to_owned(),
+        note: form.text("note").to_owned(),
+        evidence: form.file_ids(),
+        on: form.date("on", &mut faults),
+        due_on: form.date("due_on", &mut faults),
+    };
+    whole(faults)?;
+    tickets::look_back(tx, who, key, form.version(), &found).map_err(at_the_files)
+}
+
+/// The refusal with what is wrong with the evidence at the field of files.
+fn at_the_files(failure: Failure) -> Failure {
+    let Failure::Refused(mut refusal) = failure else { return failure };
+    for fault in &mut refusal.faults {
+        if let Place::Pointer(place) = &mut fault.place
+            && let Some(rest) = place.strip_prefix("/evidence")
+        {
+            *place = format!("/{FILES}{rest}");
+        }
+    }
+    Failure::Refused(refusal)
 }
 
 /// The act that needs nothing but words and dates.
@@ -328,17 +402,6 @@ fn command(act: Act, form: &Form) -> Result<Command, Refusal> {
     let mut faults = Vec::new();
     let text = |name: &str| form.text(name).to_owned();
     let command = match act {
-        Act::PassLookBack => form.must_date("on", &mut faults).map(|on| Command::PassLookBack {
-            method: text("method"),
-            note: text("note"),
-            on,
-        }),
-        Act::FailLookBack => form.must_date("due_on", &mut faults).map(|due_on| Command::FailLookBack {
-            method: text("method"),
-            note: text("note"),
-            due_on,
-        }),
-        Act::Carry => Some(Command::Carry { reason: text("reason"), milestones: milestones(form, &mut faults) }),
         Act::Cancel => Some(Command::Cancel { reason: text("reason") }),
         Act::Reopen => {
             form.must_date("due_on", &mut faults).map(|due_on| Command::Reopen { reason: text("reason"), due_on })
@@ -357,6 +420,10 @@ fn command(act: Act, form: &Form) -> Result<Command, Refusal> {
         | Act::RegisterLetter
         | Act::Accept
         | Act::Return
+        | Act::PassLookBack
+        | Act::FailLookBack
+        | Act::Carry
+        | Act::DecideMilestone
         | Act::AskExtension
         | Act::DecideExtension => None,
     };
@@ -365,7 +432,7 @@ fn command(act: Act, form: &Form) -> Result<Command, Refusal> {
 }
 
 /// The milestones that say something; blank rows are left out.
-fn milestones(form: &Form, faults: &mut Vec<Fault>) -> Vec<Milestone> {
+fn milestones(form: &Form, faults: &mut Vec<Fault>) -> Vec<NewMilestone> {
     let mut found = Vec::new();
     for index in 0..MILESTONES {
         let (on, text) = (format!("milestones.{index}.on"), format!("milestones.{index}.text"));
@@ -373,7 +440,7 @@ fn milestones(form: &Form, faults: &mut Vec<Fault>) -> Vec<Milestone> {
             continue;
         }
         if let Some(on) = form.must_date(&on, faults) {
-            found.push(Milestone { on, text: form.text(&text).to_owned() });
+            found.push(NewMilestone { on, text: form.text(&text).to_owned() });
         }
     }
     found

@@ -7,9 +7,11 @@ use crate::queries::overview::{self, Counts, Figure, Overview};
 use crate::queries::tickets::{self, TicketOut, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::acts;
+use crate::web::calendar::next_year_missing;
 use crate::web::frame::sees_mail;
 use crate::web::lens::{Day, Lens};
 use crate::web::picks::{ask, uncounted};
+use crate::web::rules::keeps_rules;
 use crate::web::view::{Button, TicketLine, act_href, path_segment};
 use crate::web::visit::{Room, Visit};
 use actix_web::HttpResponse;
@@ -34,6 +36,8 @@ struct DeskPage {
     /// Units that are not listed.
     units_more: usize,
     as_of: String,
+    /// The coming year's days off are not known yet.
+    calendar: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,6 +139,7 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
         href: unit.href.trim_start_matches("/api/v1").to_owned(),
     });
     Ok(DeskPage {
+        calendar: next_year_missing(room).filter(|_| keeps_rules(room.who)),
         figures: figures(&found, sees_mail(room.who), &lens),
         units_more: found.units.iter().filter(|unit| unit.open > 0).count().saturating_sub(UNITS),
         units: units.take(UNITS).collect(),

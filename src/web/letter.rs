@@ -326,7 +326,7 @@ fn item(index: usize, ticket: TicketOut, chosen: bool, attempt: Option<&Attempt>
     let at = |field: &str| format!("items.{index}.{field}");
     let results = WorkResult::ALL.iter().map(|result| (result.as_str().to_owned(), sentence(result.name(lens.lang))));
     let fields = [
-        FieldView::new(at("cause"), Input::Text, lens.t("field.cause")).optional(),
+        FieldView::new(at("cause"), Input::Text, lens.t("field.cause")),
         FieldView::new(at("measures"), Input::Text, lens.t("field.measures")),
         FieldView::new(at("result"), Input::Radio, lens.t("field.result")).choices(results),
         FieldView::new(at("completed_on"), Input::Date, lens.t("field.completed_on"))

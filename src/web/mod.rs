@@ -6,6 +6,7 @@
 mod account;
 mod acts;
 mod assets;
+mod calendar;
 mod desk;
 mod errors;
 mod fields;
@@ -18,6 +19,8 @@ mod mail;
 mod mail_text;
 mod notices;
 mod picks;
+mod preview;
+mod rules;
 mod sandbox;
 mod sign_in;
 mod templates;
@@ -54,6 +57,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(page("/rules").route(get().to(rules::get_rules)))
+        .service(act("/rules/{code}").route(get().to(rules::get_rule)).route(post().to(rules::post_rule)))
+        .service(act("/calendar").route(get().to(calendar::get_calendar)).route(post().to(calendar::post_calendar)))
         .service(self::page("/sandbox/clock", "POST").route(post().to(sandbox::post_clock)))
         .service(page("/static/{name}").route(get().to(assets::get_asset)))
         .default_service(web::to(errors::nowhere));

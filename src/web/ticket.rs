@@ -3,7 +3,7 @@
 use crate::domain::calendar::{DayKind, TraceDay};
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::ticket::Act;
+use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{Ball, State, WorkResult};
 use crate::http::problem;
 use crate::queries::feedback::{self, FeedbackQuery};
@@ -71,6 +71,15 @@ struct Standing {
     failed_again: i32,
     on_time: Option<bool>,
     dates: Vec<(&'static str, String)>,
+    milestones: Vec<MilestoneView>,
+}
+
+/// What will be reached when, and how far that is.
+#[derive(Debug, Serialize)]
+struct MilestoneView {
+    on: Day,
+    text: String,
+    stands: &'static str,
 }
 
 /// Why the date is what it is.
@@ -279,7 +288,17 @@ fn standing(room: &mut Room<'_, '_>, ticket: &TicketOut, key: &str) -> Outcome<S
         failed_again: ticket.failed_again,
         on_time: ticket.on_time,
         dates: dates.into_iter().flatten().collect(),
+        milestones: ticket.milestones.iter().map(|milestone| milestone_view(milestone, &lens)).collect(),
     })
+}
+
+fn milestone_view(milestone: &Milestone, lens: &Lens) -> MilestoneView {
+    let stands = match (milestone.reached_at, milestone.reported_at) {
+        (Some(_), _) => lens.t("milestone.reached"),
+        (None, Some(_)) => lens.t("milestone.reported"),
+        (None, None) => lens.t("milestone.ahead"),
+    };
+    MilestoneView { on: lens.day(milestone.on), text: milestone.text.clone(), stands }
 }
 
 fn explained(explanation: &Explanation, lens: &Lens) -> ExplanationView {

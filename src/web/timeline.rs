@@ -1,5 +1,6 @@
 //! A ticket's timeline in words: who did what when, newest first.
 
+use crate::domain::vocabulary::Pending;
 use crate::domain::words::Lang;
 use crate::queries::names::UnitRef;
 use crate::queries::page::Slice;
@@ -80,7 +81,8 @@ pub fn waiting(events: &[EventOut], act: &str) -> Option<Waiting> {
 #[must_use]
 pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
     let said = Said { payload: event.payload.as_ref(), units: &event.units, lens };
-    let (title, facts, text) = said.words(&event.act);
+    let (title, mut facts, text) = said.words(&event.act);
+    facts.extend(said.lapsed());
     EventView {
         seq: event.seq,
         at: lens.moment(event.at),
@@ -132,7 +134,8 @@ impl Said<'_> {
             "ticket.progress_logged" => {
                 let corrects = self.number("corrects").map(|seq| self.fact("fact.corrects", format!("#{seq}")));
                 let percent = self.number("percent").map(|percent| self.fact("fact.percent", format!("{percent}%")));
-                (t("event.progress_logged"), present([percent, corrects]), self.text("text"))
+                let milestone = self.milestone("fact.milestone_reported");
+                (t("event.progress_logged"), present([percent, milestone, corrects]), self.text("text"))
             }
             "ticket.objected" => {
                 let proposed = self.unit("fact.proposed", "proposed_unit_id");
@@ -160,10 +163,17 @@ impl Said<'_> {
                 (t("event.look_back_passed"), present(facts), self.text("note"))
             }
             "ticket.look_back_failed" => {
-                let facts = [self.plain("fact.method", "method"), self.date("fact.due_on", "due_on"), self.cycle()];
+                let looked = [self.plain("fact.method", "method"), self.date("fact.on", "on")];
+                let facts = looked.into_iter().chain([self.date("fact.due_on", "due_on"), self.cycle()]);
                 (t("event.look_back_failed"), present(facts), self.text("note"))
             }
             "ticket.carried" => self.carried(),
+            "ticket.milestone_decided" => {
+                let reached = self.is("reached");
+                let title = if reached { t("event.milestone_reached") } else { t("event.milestone_sent_back") };
+                let facts = [self.milestone("fact.milestone"), self.date("fact.due_on", "due_on").filter(|_| reached)];
+                (title, present(facts), self.text("reason"))
+            }
             "ticket.cancelled" => (t("event.cancelled"), Vec::new(), self.text("reason")),
             "ticket.reopened" => {
                 (t("event.reopened"), present([self.date("fact.due_on", "due_on"), self.cycle()]), self.text("reason"))
@@ -181,7 +191,14 @@ impl Said<'_> {
             }
             "ticket.due_moved" => {
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
-                (t("event.due_moved"), facts, self.text("reason"))
+                (t("event.due_moved"), facts, self.text("reason").or_else(|| self.calendar()))
+            }
+            "ticket.look_back_moved" => {
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                (t("event.look_back_moved"), facts, self.calendar())
+            }
+            "ticket.due_confirmed" => {
+                (t("event.due_confirmed"), present([self.date("fact.due_on", "due_on")]), self.calendar())
             }
             "ticket.urged" => {
                 let count = self.number("count").map(|count| self.fact("fact.urged", count.to_string()));
@@ -217,6 +234,22 @@ impl Said<'_> {
         (self.lens.t("event.carried").to_owned(), present(steps), self.text("reason"))
     }
 
+    /// The milestone that this is about.
+    fn milestone(&self, label: &'static str) -> Option<Fact> {
+        let milestone = self.payload?.get("milestone")?;
+        let on = milestone.get("on")?.as_str()?.parse::<NaiveDate>().ok()?;
+        Some(self.fact(label, format!("{} {}", self.lens.date(on), milestone.get("text")?.as_str()?)))
+    }
+
+    /// The request that this act left without an answer.
+    fn lapsed(&self) -> Option<Fact> {
+        let what = match self.text("lapsed")?.parse().ok()? {
+            Pending::Extension => self.lens.t("lapsed.extension"),
+            Pending::Objection => self.lens.t("lapsed.objection"),
+        };
+        Some(self.fact("fact.lapsed", what.to_owned()))
+    }
+
     fn fact(&self, label: &'static str, value: String) -> Fact {
         Fact { label: self.lens.t(label), value }
     }
@@ -247,6 +280,12 @@ impl Said<'_> {
         let id = self.text(field)?;
         let unit = self.units.iter().find(|unit| unit.id.to_string() == id)?;
         Some(self.fact(label, self.lens.unit(unit)))
+    }
+
+    /// The words for what the working calendar caused.
+    fn calendar(&self) -> Option<String> {
+        self.payload?.get("cause")?.get("calendar")?;
+        Some(self.lens.t("event.by_calendar").to_owned())
     }
 
     /// The round of work, where it is not the first.

@@ -193,6 +193,7 @@ pub fn act_href(reference: &str, act: Act) -> String {
         | Act::PassLookBack
         | Act::FailLookBack
         | Act::Carry
+        | Act::DecideMilestone
         | Act::Cancel
         | Act::Reopen
         | Act::AskExtension

@@ -1,24 +1,18 @@
 //! Decides a command: the ticket as it is afterwards and what the timeline says, or the refusal.
 
-use super::{Act, Ticket, permit};
+use super::milestone::next;
+use super::request::lapses;
+use super::{Act, Due, Milestone, Ticket, permit};
 use crate::domain::actor::Actor;
-use crate::domain::id::{AttachmentId, FeedbackId, UnitId};
+use crate::domain::calendar::local_date;
+use crate::domain::id::{AttachmentId, FeedbackId, MilestoneId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::{LookBackPolicy, Pending, State, WorkResult};
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// A milestone of a carried ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Milestone {
-    pub on: NaiveDate,
-    pub text: String,
-}
 
 /// One ticket's part of a letter of feedback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +35,8 @@ pub enum Command {
         percent: Option<i32>,
         attachments: Vec<AttachmentId>,
         corrects: Option<i64>,
+        /// The milestone that the lead unit says it has reached.
+        milestone: Option<MilestoneId>,
     },
     Object {
         reason: String,
@@ -60,6 +56,8 @@ pub enum Command {
     /// A paper letter, registered by a coordinator; `received_on` counts for on-time.
     RegisterLetter {
         part: FeedbackPart,
+        /// Who signed it, and so handles a ticket that nobody had taken on.
+        signatory: String,
         received_on: NaiveDate,
     },
     Accept {
@@ -69,19 +67,29 @@ pub enum Command {
         reason: String,
         due_on: Option<NaiveDate>,
     },
+    /// `note` may be empty where files prove it.
     PassLookBack {
         method: String,
         note: String,
         on: NaiveDate,
+        evidence: Vec<AttachmentId>,
     },
     FailLookBack {
         method: String,
         note: String,
+        on: NaiveDate,
+        evidence: Vec<AttachmentId>,
         due_on: NaiveDate,
     },
     Carry {
         reason: String,
         milestones: Vec<Milestone>,
+    },
+    /// Reached, or reported too early.
+    DecideMilestone {
+        id: MilestoneId,
+        reached: bool,
+        reason: String,
     },
     Cancel {
         reason: String,
@@ -128,6 +136,7 @@ impl Command {
             Self::PassLookBack { .. } => Act::PassLookBack,
             Self::FailLookBack { .. } => Act::FailLookBack,
             Self::Carry { .. } => Act::Carry,
+            Self::DecideMilestone { .. } => Act::DecideMilestone,
             Self::Cancel { .. } => Act::Cancel,
             Self::Reopen { .. } => Act::Reopen,
             Self::AskExtension { .. } => Act::AskExtension,
@@ -159,14 +168,18 @@ pub fn apply(
     office: &Office,
     now: Instant,
 ) -> Result<Change, Refusal> {
-    permit(ticket, actor, command.act(), now)?;
+    let act = command.act();
+    permit(ticket, actor, act, now)?;
     let mut next = ticket.clone();
-    let (event, payload) = match command {
+    let (event, mut payload) = match command {
         Command::Acknowledge { handler } => next.acknowledge(handler, now),
-        Command::Progress { text, percent, attachments, corrects } => {
+        Command::Progress { text, percent, attachments, corrects, milestone } => {
             next.advance(percent, actor, now)?;
-            let payload =
+            let mut payload =
                 json!({"text": text, "percent": percent, "attachment_ids": attachments, "corrects": corrects});
+            if let Some(id) = milestone {
+                say(&mut payload, "milestone", next.report(id, actor, now)?);
+            }
             ("ticket.progress_logged", payload)
         }
         Command::Object { reason, proposed } => {
@@ -192,38 +205,28 @@ pub fn apply(
                 json!({"from_unit_id": ticket.unit_id, "unit_id": unit, "reason": reason, "due_on": next.due.on});
             ("ticket.reassigned", payload)
         }
-        Command::Feedback(part) => next.submit(&part, Some(actor), now < ticket.due.at, office, now)?,
-        Command::RegisterLetter { part, received_on } => {
-            not_in_future(received_on, "/received_on", office, now)?;
-            let (event, mut payload) = next.submit(&part, None, received_on <= ticket.due.on, office, now)?;
-            if let Some(map) = payload.as_object_mut() {
-                map.insert("received_on".to_owned(), json!(received_on));
-            }
-            (event, payload)
+        Command::Feedback(part) => {
+            let author = Author { user_id: actor.user_id, name: &actor.name };
+            next.submit(&part, &author, now < ticket.due.at, office, now)?
+        }
+        Command::RegisterLetter { part, signatory, received_on } => {
+            next.register(&part, &signatory, received_on, office, now)?
         }
         Command::Accept { reason } => next.accept(&reason, actor, office, now)?,
         Command::Return { reason, due_on } => {
             next.send_back("/due_on", due_on, office, now)?;
             ("ticket.returned", json!({"reason": reason, "due_on": next.due.on, "cycle": next.cycle}))
         }
-        Command::PassLookBack { method, note, on } => {
-            not_in_future(on, "/on", office, now)?;
-            next.state = State::Closed;
-            next.verified_at = Some(now);
-            next.closed_at = Some(now);
-            next.pending = None;
-            ("ticket.look_back_passed", json!({"method": method, "note": note, "on": on}))
+        Command::PassLookBack { method, note, on, evidence } => {
+            next.strike_off((&method, &note, on, &evidence), office, now)?
         }
-        Command::FailLookBack { method, note, due_on } => {
-            next.send_back("/due_on", Some(due_on), office, now)?;
-            next.failed_again += 1;
-            let payload = json!({"method": method, "note": note, "due_on": next.due.on, "cycle": next.cycle});
-            ("ticket.look_back_failed", payload)
+        Command::FailLookBack { method, note, on, evidence, due_on } => {
+            next.fail_again((&method, &note, on, &evidence), due_on, office, now)?
         }
-        Command::Carry { reason, milestones } => next.carry(&reason, &milestones, office, now)?,
+        Command::Carry { reason, milestones } => next.carry(&reason, milestones, office, now)?,
+        Command::DecideMilestone { id, reached, reason } => next.decide_milestone(id, reached, &reason, office, now)?,
         Command::Cancel { reason } => {
             next.state = State::Cancelled;
-            next.pending = None;
             ("ticket.cancelled", json!({"reason": reason}))
         }
         Command::Reopen { reason, due_on } => {
@@ -255,12 +258,33 @@ pub fn apply(
         }
         Command::Comment { text } => ("ticket.commented", json!({"text": text})),
     };
+    let moved = next.due.version != ticket.due.version;
+    if let Some(pending) = ticket.pending.filter(|pending| lapses(*pending, act, moved)) {
+        next.pending = None;
+        say(&mut payload, "lapsed", json!(pending));
+    }
     next.version = ticket.version + 1;
     Ok(Change { ticket: next, event, payload })
 }
 
 /// What the timeline says: the event's code and its payload.
 type Said = (&'static str, Value);
+
+/// A look-back: method, note, day, evidence.
+type Look<'a> = (&'a str, &'a str, NaiveDate, &'a [AttachmentId]);
+
+/// Who answers for a letter. One on paper is the unit's own, not of who typed it in: it has no user.
+struct Author<'a> {
+    user_id: Option<UserId>,
+    name: &'a str,
+}
+
+/// One more thing that the payload says.
+fn say(payload: &mut Value, field: &str, value: Value) {
+    if let Some(said) = payload.as_object_mut() {
+        said.insert(field.to_owned(), value);
+    }
+}
 
 impl Ticket {
     fn acknowledge(&mut self, handler: String, now: Instant) -> Said {
@@ -281,11 +305,30 @@ impl Ticket {
         Ok(())
     }
 
-    /// `author` is `None` of a letter on paper: the unit wrote it, not who typed it in.
+    /// The lead unit says that it has reached a milestone; answers what the timeline says of it.
+    fn report(&mut self, id: MilestoneId, actor: &Actor, now: Instant) -> Result<Value, Refusal> {
+        let refused = |code| Fault::at("/milestone_id", code);
+        let because = |zh, en| Refusal::field(refused(Code::FieldNotAllowed).with("reason", Arg::both(zh, en)));
+        if !actor.is_of(self.unit_id) {
+            return Err(because("阶段目标由牵头单位报告", "A milestone is the lead unit's to report"));
+        }
+        if self.state != State::Carried {
+            return Err(because("只有挂账的任务才有阶段目标", "Only a carried ticket has milestones"));
+        }
+        let Some(milestone) = self.milestones.iter_mut().find(|milestone| milestone.id == id) else {
+            return Err(Refusal::field(refused(Code::FieldReference).with("value", id)));
+        };
+        if milestone.reached_at.is_some() {
+            return Err(because("该阶段目标已确认达成", "It is accepted as reached already"));
+        }
+        milestone.reported_at = Some(now);
+        Ok(milestone.told())
+    }
+
     fn submit(
         &mut self,
         part: &FeedbackPart,
-        author: Option<&Actor>,
+        author: &Author<'_>,
         in_time: bool,
         office: &Office,
         now: Instant,
@@ -298,14 +341,13 @@ impl Ticket {
         }
         if self.state == State::Issued {
             self.acknowledged_at = Some(now);
-            self.handler = author.map(|actor| actor.name.clone());
+            self.handler = Some(author.name.to_owned());
         }
         self.state = State::Submitted;
         self.submitted_at = Some(now);
-        self.submitted_by = author.and_then(|actor| actor.user_id);
+        self.submitted_by = author.user_id;
         self.result = Some(part.result);
         self.completed_on = part.completed_on;
-        self.pending = None;
         if part.result == WorkResult::Done && self.on_time.is_none() {
             self.on_time = Some(in_time);
         }
@@ -314,6 +356,22 @@ impl Ticket {
             "result": part.result, "completed_on": part.completed_on, "cycle": self.cycle,
         });
         Ok(("ticket.submitted", payload))
+    }
+
+    /// A letter on paper counts by the day it came in.
+    fn register(
+        &mut self,
+        part: &FeedbackPart,
+        signatory: &str,
+        received_on: NaiveDate,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        not_in_future(received_on, "/received_on", office, now)?;
+        let author = Author { user_id: None, name: signatory };
+        let (event, mut payload) = self.submit(part, &author, received_on <= self.due.on, office, now)?;
+        say(&mut payload, "received_on", json!(received_on));
+        Ok((event, payload))
     }
 
     fn accept(&mut self, reason: &str, actor: &Actor, office: &Office, now: Instant) -> Result<Said, Refusal> {
@@ -353,7 +411,6 @@ impl Ticket {
         self.state = State::Returned;
         self.returned_at = Some(now);
         self.cycle += 1;
-        self.pending = None;
         self.look_back_on = None;
         Ok(())
     }
@@ -361,7 +418,7 @@ impl Ticket {
     fn carry(
         &mut self,
         reason: &str,
-        milestones: &[Milestone],
+        milestones: Vec<Milestone>,
         office: &Office,
         now: Instant,
     ) -> Result<Said, Refusal> {
@@ -369,12 +426,84 @@ impl Ticket {
             return Err(Refusal::field(Fault::at("/milestones", Code::FieldRequired)));
         };
         for (index, milestone) in milestones.iter().enumerate() {
-            ahead(milestone.on, &format!("/milestones/{index}/on"), office, now)?;
+            self.due.ahead(milestone.on, &format!("/milestones/{index}/on"), office, now)?;
         }
         self.set_due(first, "/milestones", office, now)?;
         self.state = State::Carried;
-        self.pending = None;
-        Ok(("ticket.carried", json!({"reason": reason, "milestones": milestones, "due_on": first})))
+        let told: Vec<Value> = milestones.iter().map(Milestone::told).collect();
+        self.milestones = milestones;
+        Ok(("ticket.carried", json!({"reason": reason, "milestones": told, "due_on": first})))
+    }
+
+    /// Once the earliest milestone is reached the ticket is due at the next one, even if that is late already.
+    fn decide_milestone(
+        &mut self,
+        id: MilestoneId,
+        reached: bool,
+        reason: &str,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        let before = next(&self.milestones).map(|milestone| milestone.id);
+        let milestone = self.milestones.iter_mut().find(|milestone| milestone.id == id).ok_or_else(Refusal::missing)?;
+        if !milestone.waits() {
+            return Err(Refusal::new(Code::MilestoneNotReported));
+        }
+        if reached {
+            milestone.reached_at = Some(now);
+        } else {
+            milestone.reported_at = None;
+        }
+        let told = milestone.told();
+        let after = next(&self.milestones).filter(|milestone| Some(milestone.id) != before);
+        if let Some(on) = after.map(|milestone| milestone.on).filter(|on| *on != self.due.on) {
+            self.due = self.due.moved(on, office, now);
+        }
+        let payload = json!({"milestone": told, "reached": reached, "reason": reason, "due_on": self.due.on});
+        Ok(("ticket.milestone_decided", payload))
+    }
+
+    fn strike_off(&mut self, look: Look<'_>, office: &Office, now: Instant) -> Result<Said, Refusal> {
+        let (_, note, _, evidence) = look;
+        let payload = self.looked_at(look, office, now)?;
+        if note.is_empty() && evidence.is_empty() {
+            return Err(Refusal::field(Fault::at("/evidence", Code::LookBackNoEvidence)));
+        }
+        self.state = State::Closed;
+        self.verified_at = Some(now);
+        self.closed_at = Some(now);
+        Ok(("ticket.look_back_passed", payload))
+    }
+
+    fn fail_again(
+        &mut self,
+        look: Look<'_>,
+        due_on: NaiveDate,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Said, Refusal> {
+        let mut payload = self.looked_at(look, office, now)?;
+        self.send_back("/due_on", Some(due_on), office, now)?;
+        self.failed_again += 1;
+        say(&mut payload, "due_on", json!(self.due.on));
+        say(&mut payload, "cycle", json!(self.cycle));
+        Ok(("ticket.look_back_failed", payload))
+    }
+
+    /// What the timeline says of a look-back, if its day lies between the acceptance and today.
+    fn looked_at(
+        &self,
+        (method, note, on, evidence): Look<'_>,
+        office: &Office,
+        now: Instant,
+    ) -> Result<Value, Refusal> {
+        not_in_future(on, "/on", office, now)?;
+        let accepted_on = self.accepted_at.map(|at| local_date(office.zone, at));
+        if let Some(accepted_on) = accepted_on.filter(|accepted_on| on < *accepted_on) {
+            let fault = Fault::at("/on", Code::FieldOrder).with("earlier", accepted_on).with("later", on);
+            return Err(Refusal::field(fault));
+        }
+        Ok(json!({"method": method, "note": note, "on": on, "attachment_ids": evidence}))
     }
 
     /// Like `set_due`, but the date that stands already is no move.
@@ -391,7 +520,7 @@ impl Ticket {
     /// Due on `on` from now on. A date that stands already, and is not late, keeps its version and its cut-off.
     fn set_due(&mut self, on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {
         if on != self.due.on || now >= self.due.at {
-            self.due = self.due.moved(ahead(on, pointer, office, now)?, office, now);
+            self.due = self.due.ahead(on, pointer, office, now)?;
         }
         Ok(())
     }
@@ -404,7 +533,6 @@ impl Ticket {
         self.assigned_at = now;
         self.acknowledged_at = None;
         self.handler = None;
-        self.pending = None;
         self.percent = 0;
     }
 }
@@ -413,12 +541,18 @@ fn not_same_unit(ticket: &Ticket, unit: UnitId) -> Result<(), Refusal> {
     if ticket.unit_id == unit { Err(Refusal::new(Code::TicketSameUnit)) } else { Ok(()) }
 }
 
-/// A due date that is not late already.
-fn ahead(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<NaiveDate, Refusal> {
-    if office.late_at(on) > now {
-        return Ok(on);
+impl Due {
+    /// Moved to `on`, if it is not late there already.
+    fn ahead(self, on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<Self, Refusal> {
+        let moved = self.moved(on, office, now);
+        if moved.at > now {
+            return Ok(moved);
+        }
+        let today = office.today(now);
+        let is_over = self.moved(today, office, now).at <= now;
+        let first = today.succ_opt().filter(|_| is_over).unwrap_or(today);
+        Err(Refusal::field(Fault::at(pointer, Code::FieldPast).with("today", first)))
     }
-    Err(Refusal::field(Fault::at(pointer, Code::FieldPast).with("today", office.today(now))))
 }
 
 fn not_in_future(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {

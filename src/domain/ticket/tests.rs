@@ -8,7 +8,7 @@ mod table;
 use super::*;
 use crate::domain::actor::{Actor, Scope};
 use crate::domain::calendar::{CN_TOML, Calendar};
-use crate::domain::id::FeedbackId;
+use crate::domain::id::{AttachmentId, FeedbackId, MilestoneId};
 use crate::domain::refusal::Place;
 use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
@@ -41,6 +41,7 @@ fn office() -> Office {
         yellow_days: 3,
         look_back_days: 20,
         review_days: 3,
+        at_once_a_day: 0,
     }
 }
 
@@ -107,7 +108,9 @@ fn cast() -> Vec<Actor> {
         person("lead's coordinator", LEAD, &[Role::Coordinator, Role::Liaison]),
         approver(),
         person("admin", BUREAU, &[Role::Admin]),
+        person("lead's approver", LEAD, &[Role::Approver, Role::Leader]),
         person("viewer", BUREAU, &[Role::Viewer]),
+        person("viewer who helps", CO, &[Role::Viewer, Role::Liaison]),
         Actor::system("engine"),
     ]
 }
@@ -131,7 +134,21 @@ fn acknowledge() -> Command {
 }
 
 fn progress(percent: Option<i32>) -> Command {
-    Command::Progress { text: "正在办理".into(), percent, attachments: vec![], corrects: None }
+    Command::Progress { text: "正在办理".into(), percent, attachments: vec![], corrects: None, milestone: None }
+}
+
+/// The n-th milestone of a test's ticket, from 0.
+fn milestone_id(index: usize) -> MilestoneId {
+    MilestoneId(Uuid::from_u128(30 + u128::try_from(index).unwrap()))
+}
+
+fn report(index: usize) -> Command {
+    let milestone = Some(milestone_id(index));
+    Command::Progress { text: "已达成".into(), percent: None, attachments: vec![], corrects: None, milestone }
+}
+
+fn decide_milestone(index: usize, reached: bool) -> Command {
+    Command::DecideMilestone { id: milestone_id(index), reached, reason: "已核实".into() }
 }
 
 fn object(proposed: UnitId) -> Command {
@@ -155,16 +172,18 @@ fn send_back(due_on: Option<&str>) -> Command {
 }
 
 fn pass(on: &str) -> Command {
-    Command::PassLookBack { method: "现场".into(), note: "已整改".into(), on: day(on) }
+    Command::PassLookBack { method: "现场".into(), note: "已整改".into(), on: day(on), evidence: vec![] }
 }
 
-fn fail(due_on: &str) -> Command {
-    Command::FailLookBack { method: "抽查".into(), note: "仍可访问".into(), due_on: day(due_on) }
+fn fail(on: &str, due_on: &str) -> Command {
+    let (on, due_on) = (day(on), day(due_on));
+    Command::FailLookBack { method: "抽查".into(), note: "仍可访问".into(), on, evidence: vec![], due_on }
 }
 
 fn carry(milestones: &[&str]) -> Command {
-    let milestone = |on: &&str| Milestone { on: day(on), text: "完成一步".into() };
-    Command::Carry { reason: "平台冻结期".into(), milestones: milestones.iter().map(milestone).collect() }
+    let new = |on: &&str| NewMilestone { on: day(on), text: "完成一步".into() };
+    let milestones = milestones.iter().enumerate().map(|(index, on)| Milestone::new(milestone_id(index), new(on)));
+    Command::Carry { reason: "平台冻结期".into(), milestones: milestones.collect() }
 }
 
 fn cancel() -> Command {

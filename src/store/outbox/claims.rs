@@ -2,7 +2,7 @@
 
 use super::MessageRow;
 use super::attempts::{AttemptRow, insert_attempt};
-use super::pause::{Pause, pause};
+use super::pause::{Hold, Pause, hold, pause};
 use crate::domain::id::{LeaseId, MessageId};
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{EndReason, MessageKind, MessageState, ReminderState};
@@ -17,13 +17,20 @@ const CLAIMS: i32 = 3;
 /// A tick that hasn't been heard of for so long has died.
 const TICK_MINUTES: i64 = 2;
 
+/// What time it is for the outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub office: Instant,
+    pub machine: Instant,
+    /// May digests leave? What nobody's act caused is told in office hours only, however long it has waited.
+    pub is_open: bool,
+}
+
 /// How a worker takes messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
     pub token: LeaseId,
-    /// The office's.
-    pub now: Instant,
-    pub machine_now: Instant,
+    pub now: Now,
     pub lease: TimeDelta,
     pub at_most: i64,
 }
@@ -44,13 +51,14 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
 
 /// As `claim`, without those to these recipients (by their keys).
 pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> StoreResult<Claimed> {
-    let clock = lease_clock(conn, claim.machine_now)?;
-    let kinds = claimable(conn, clock)?;
+    let clock = lease_clock(conn, claim.now.machine)?;
+    let now = claim.now.office;
+    let kinds = claimable(conn, clock, claim.now)?;
     let due: Vec<MessageRow> = locked!(&mut *conn, load passing_over: messages::table
         .filter(messages::next_at.is_not_null())
-        .filter(messages::next_at.le(claim.now))
+        .filter(messages::next_at.le(now))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
-        .filter(messages::kind.eq_any(kinds))
+        .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
         .filter(messages::recipient.ne_all(recipients.to_vec()))
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
@@ -71,10 +79,10 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
         ))
         .execute(conn)?;
     for row in taken.iter().chain(&poisoned).filter(|row| row.state == MessageState::Sending) {
-        note_lost(conn, row, claim.now)?;
+        note_lost(conn, row, now)?;
     }
     for row in &poisoned {
-        give_up(conn, row.id, EndReason::Poison, claim.now)?;
+        give_up(conn, row.id, EndReason::Poison, now)?;
     }
     // The attempt that was lost has a number too.
     let counted = |mut row: MessageRow| {
@@ -86,12 +94,12 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
     Ok(Claimed { taken: taken.into_iter().map(counted).collect(), poisoned: poisoned.len() })
 }
 
-/// Kinds that may be taken now.
-fn claimable(conn: &mut Conn, clock: Instant) -> StoreResult<Vec<MessageKind>> {
+/// Kinds that may be taken now. What may have arrived goes again soon, whatever its kind: so it is known for the same.
+fn claimable(conn: &mut Conn, clock: Instant, now: Now) -> StoreResult<Vec<MessageKind>> {
     let running = ticks::table.filter(ticks::alive_until.gt(clock)).select(ticks::id);
     let is_ticking: bool = diesel::select(diesel::dsl::exists(running)).get_result(conn)?;
     let kinds = MessageKind::ALL.iter().copied();
-    Ok(kinds.filter(|kind| !is_ticking || *kind != MessageKind::Digest).collect())
+    Ok(kinds.filter(|kind| (now.is_open && !is_ticking) || *kind != MessageKind::Digest).collect())
 }
 
 /// A worker died with this message in its hands; whether it was handed over before, nobody knows.
@@ -134,23 +142,24 @@ fn give_up(conn: &mut Conn, id: MessageId, reason: EndReason, now: Instant) -> S
 }
 
 /// Is anything due that nobody holds, and is the channel open? Cheap: asked every second.
-pub fn look(conn: &mut Conn, now: Instant, machine_now: Instant) -> StoreResult<Look> {
-    let clock = lease_clock(conn, machine_now)?;
-    let kinds = claimable(conn, clock)?;
+pub fn look(conn: &mut Conn, now: Now) -> StoreResult<Look> {
+    let clock = lease_clock(conn, now.machine)?;
+    let kinds = claimable(conn, clock, now)?;
     let due = messages::table
         .filter(messages::next_at.is_not_null())
-        .filter(messages::next_at.le(now))
+        .filter(messages::next_at.le(now.office))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
-        .filter(messages::kind.eq_any(kinds))
+        .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
         .select(messages::id);
     let is_due = diesel::select(diesel::dsl::exists(due)).get_result(conn)?;
-    Ok(Look { is_due, pause: pause(conn)?, clock })
+    Ok(Look { is_due, pause: pause(conn)?, hold: hold(conn)?, clock })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     pub is_due: bool,
     pub pause: Option<Pause>,
+    pub hold: Option<Hold>,
     /// The leases' clock.
     pub clock: Instant,
 }

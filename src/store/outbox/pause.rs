@@ -1,13 +1,13 @@
-//! The channel's pauses: faults that are no message's hold all of them up for a while.
+//! What holds all messages up: faults of the channel for a while, a clock that leapt until an admin has accepted it.
 
 use crate::domain::instant::Instant;
 use crate::store::dialect::lease_clock;
 use crate::store::{Conn, StoreError, StoreResult, reference};
 use chrono::TimeDelta;
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 const PAUSE: &str = "mail.pause";
+const HOLD: &str = "clock.hold";
 
 /// The channel is at fault and no message is sent for a while. In the leases' time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -45,7 +45,29 @@ pub fn set_pause(conn: &mut Conn, reason: &str, machine_now: Instant) -> StoreRe
 
 /// The channel works again.
 pub fn end_pause(conn: &mut Conn) -> StoreResult<()> {
-    use crate::store::schema::settings;
-    diesel::delete(settings::table.filter(settings::key.eq(PAUSE))).execute(conn)?;
+    reference::remove_setting(conn, PAUSE)?;
     Ok(())
+}
+
+/// The clock leapt: nothing is planned or sent until an admin accepts its time, or it is put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Hold {
+    /// The last time that was right.
+    pub trusted: Instant,
+    /// What the clock showed next.
+    pub found: Instant,
+}
+
+pub fn hold(conn: &mut Conn) -> StoreResult<Option<Hold>> {
+    Ok(reference::setting(conn, HOLD)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+pub fn set_hold(conn: &mut Conn, hold: &Hold) -> StoreResult<()> {
+    let text = serde_json::to_string(hold).map_err(|fault| StoreError::Unavailable(fault.to_string()))?;
+    reference::set_setting(conn, HOLD, &text)
+}
+
+/// `false` where nothing was held.
+pub fn end_hold(conn: &mut Conn) -> StoreResult<bool> {
+    reference::remove_setting(conn, HOLD)
 }

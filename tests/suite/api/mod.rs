@@ -1,9 +1,11 @@
 //! The REST interface as a caller meets it.
 
 mod attachments;
+mod calendars;
 mod conventions;
 mod documents;
 mod notices;
+mod reminder_rules;
 mod repeats;
 mod sign_in;
 mod tickets;
@@ -11,3 +13,4 @@ mod tokens;
 mod units;
 mod users;
 mod versions;
+mod workflow;

@@ -169,7 +169,7 @@ fn a_letter_is_filed_whole_or_not_at_all() {
         file("liaison", &|body| body["items"]
             .as_array_mut()
             .unwrap()
-            .push(json!({"ticket_id": "2026Q1-F03-01", "measures": "m", "result": "not"}))),
+            .push(json!({"ticket_id": "2026Q1-F03-01", "cause": "c", "measures": "m", "result": "not"}))),
         "404 not_found /items/1/ticket_id not_found",
         "a foreign unit's ticket is not there"
     );

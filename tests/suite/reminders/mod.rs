@@ -1,12 +1,15 @@
 //! Who is reminded of what and when, and that each mail leaves once, whatever happens in between.
 
 mod answers;
+mod downtime;
 mod faults;
+mod limits;
 mod once;
 mod pace;
+mod rules;
 mod running;
 mod sequence;
+mod simulation;
 mod stops;
-mod storm;
 mod templates;
 mod wire;

@@ -154,8 +154,7 @@ fn of_processes_that_are_killed_while_sending_nothing_is_lost_and_little_comes_t
 fn claim_all(tx: &mut rectify::transaction::Tx<'_>) -> rectify::transaction::Outcome<()> {
     let claim = Claim {
         token: tx.id(),
-        now: tx.now,
-        machine_now: tx.machine_now,
+        now: outbox::Now { office: tx.now, machine: tx.machine_now, is_open: true },
         lease: chrono::TimeDelta::seconds(120),
         at_most: 100,
     };

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod bureau;
 pub mod client;
+pub mod contents;
 pub mod database;
 pub mod round;
 pub mod smtp;

@@ -29,7 +29,7 @@ fn only_what_is_allowed_is_offered_and_each_offer_is_taken() {
         ("leader", vec!["object", "extension", "comment"]),
         ("coordinator", vec!["reassign", "urge", "comment"]),
         ("approver", vec!["due_date", "cancel", "comment"]),
-        ("viewer", vec!["comment"]),
+        ("viewer", vec![]),
     ] {
         let reader = reader(&app, login);
         let page = reader.read(&format!("/tickets/{TICKET}"));
@@ -148,11 +148,70 @@ fn a_ticket_goes_through_its_life_by_forms_alone() {
         .fill("milestones.0.on", "2026-05-08")
         .fill("milestones.0.text", "完成招标");
     approver.send(&carry).is(200).says("完成招标");
+    let reported = form(&liaison, "progress").fill("text", "招标完成");
+    let choice = state(&app)["milestones"][0]["id"].as_str().unwrap().to_owned();
+    liaison.send(&reported.fill("milestone_id", &choice)).is(200).says("Reported as reached Fri 8 May 2026 完成招标");
+    let decide = form(&coordinator, "milestone");
+    assert_eq!(decide.value("milestone_id"), choice);
+    let page = coordinator.send(&decide.fill("reached", "no")).is(422);
+    page.says("Reason: This is required.");
+    let decide = page.form(&format!("/tickets/{TICKET}/milestone")).fill("reached", "yes");
+    let page = coordinator.send(&decide).is(200);
+    page.says("The milestone is decided.");
+    page.says("Milestone accepted as reached");
     let milestone = form(&approver, "due_date").fill("to", "2026-02-01").fill("reason", "x");
     approver.send(&milestone).is(422).says("Give 2026-03-02 or a later date.");
     let cancelled = form(&approver, "cancel").fill("reason", "网站已关停");
     approver.send(&cancelled).is(200).says("Cancelled");
     assert_eq!(state(&app)["state"], "cancelled");
+}
+
+#[test]
+fn a_look_back_by_form_needs_evidence_and_shows_its_day() {
+    let app = app();
+    submitted(&app);
+    app.by("coordinator").post(&format!("/api/v1/tickets/{TICKET}/review"), json!({"decision": "accept"})).is(200);
+    let coordinator = reader(&app, "coordinator");
+    let bare = form(&coordinator, "look_back_pass").fill("method", "线上抽查");
+    assert_eq!(bare.value("on"), "2026-03-02");
+    let page = coordinator.send(&bare.clone().fill("on", "2026-03-01")).is(422);
+    page.says("Looked at on: 2026-03-02 must not come after 2026-03-01.");
+    let page = coordinator.send(&bare).is(422);
+    page.says("Evidence: A pass needs evidence");
+    let again = page.form(&format!("/tickets/{TICKET}/look_back_pass"));
+    let page = coordinator.send_with_files(&again, &[("截图.pdf", round::PDF)]).is(200);
+    page.says("Passed and struck off.");
+    page.says("Looked at on Mon 2 Mar 2026");
+    page.says("截图.pdf");
+}
+
+#[test]
+fn a_request_that_lapses_is_told_on_the_timeline_in_both_languages() {
+    let app = app();
+    round::issue(&app);
+    let leader = reader(&app, "leader");
+    let ask = form(&leader, "extension").fill("working_days", "3").fill("reason", "改版").fill("progress", "一半");
+    leader.send(&ask).is(200);
+    let approver = reader(&app, "approver");
+    let late = form(&approver, "decide_extension").fill("reason", "同意").fill("approve", "yes");
+    let move_it = form(&approver, "due_date").fill("to", "2026-03-20").fill("reason", "统一调整");
+    approver.send(&move_it).is(200).says("Lapsed with it the request for extension");
+    super::reader::reader_in(&app, "leader", "zh-CN").read(&format!("/tickets/{TICKET}")).says("随之失效 延期申请");
+    approver.send(&late.without("version")).is(409).says("The request has lapsed");
+    let gone = approver.read(&format!("/tickets/{TICKET}?act=decide_extension"));
+    assert!(gone.find_form(&format!("/tickets/{TICKET}/decide_extension")).is_none());
+}
+
+#[test]
+fn whoever_is_of_the_lead_unit_is_offered_no_decision() {
+    let app = app();
+    round::issue(&app);
+    let away = json!({"reason": "职责调整", "unit_id": "office"});
+    app.by("coordinator2").post(&format!("/api/v1/tickets/{TICKET}/reassign"), away).is(200);
+    let approver = reader(&app, "approver");
+    let page = approver.read(&format!("/tickets/{TICKET}?act=cancel"));
+    assert!(!page.links().contains(&format!("/tickets/{TICKET}?act=cancel#act")));
+    assert!(page.find_form(&format!("/tickets/{TICKET}/cancel")).is_none());
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn one_letter_answers_a_ticket_and_a_requirement_with_a_sealed_scan() {
     assert_eq!(form.value("items.0.include"), "yes");
     let wrong = form
         .fill("signatory", "李四")
+        .fill("items.0.cause", "人手不足")
         .fill("items.0.measures", "已补齐栏目")
         .fill("items.0.result", "done")
         .fill("items.0.completed_on", "2026-03-09")
@@ -65,6 +66,7 @@ fn a_letter_that_came_after_another_is_refused_with_its_words() {
     let form = form
         .fill("signatory", "李四")
         .fill("letter_no", "2号")
+        .fill("items.0.cause", "人手不足")
         .fill("items.0.measures", "已补齐栏目")
         .fill("items.0.result", "not");
     app.by("liaison").post("/api/v1/feedback", round::letter()).is(201);
@@ -85,6 +87,7 @@ fn a_coordinator_registers_a_paper_letter_for_its_unit() {
     let form = form
         .fill("signatory", "李四")
         .fill("letter_no", "双政函〔2026〕3号")
+        .fill("items.0.cause", "人手不足")
         .fill("items.0.measures", "已补齐栏目")
         .fill("items.0.result", "done")
         .fill("items.0.completed_on", "2026-03-01");
@@ -113,11 +116,15 @@ fn several_tickets_stand_in_one_letter_and_faults_find_the_right_one() {
         .fill("items.1.include", "yes")
         .fill("items.1.result", "done");
     let page = leader.send(&only_second).is(422);
-    assert!(page.html.contains("href=\"#f-items.1.measures\""), "{}", page.words());
+    for field in ["cause", "measures"] {
+        assert!(page.html.contains(&format!("href=\"#f-items.1.{field}\"")), "{}", page.words());
+    }
     let both = page
         .form("/feedback")
+        .fill("items.1.cause", "迁移遗漏")
         .fill("items.1.measures", "已修复")
         .fill("items.1.completed_on", "2026-02-27")
+        .fill("items.0.cause", "人手不足")
         .fill("items.0.measures", "正在改版")
         .fill("items.0.result", "partly");
     let filed = leader.send(&both).is(200);

@@ -125,11 +125,49 @@ fn the_completion_date_may_precede_the_notice_but_not_lie_ahead_or_be_left_out()
 }
 
 #[test]
-fn feedback_ends_a_request_that_still_waits() {
+fn feedback_leaves_an_extension_waiting_and_ends_an_objection() {
     let life = Life::in_progress().then("08-18 10:00", &liaison(), ask("2021-09-10"));
+    let change = life.attempt("08-20 10:00", &liaison(), done("2021-08-19")).unwrap();
+    assert_eq!((change.ticket.pending, change.payload.get("lapsed")), (Some(Pending::Extension), None));
     let life = life.then("08-20 10:00", &liaison(), done("2021-08-19"));
-    assert_eq!(life.ticket.pending, None);
     assert_eq!(life.refused("08-20 11:00", &liaison(), done("2021-08-19")), "ticket.already_submitted");
+    assert!(life.ticket.allowed(&approver(), at("08-20 11:00")).contains(&Act::DecideExtension));
+    let granted = life.then("08-23 10:00", &approver(), decide_extension(Some("2021-09-10"))).ticket;
+    assert_eq!((granted.state, granted.pending, granted.due.on), (State::Submitted, None, day("2021-09-10")));
+
+    let life = Life::new().then("08-17 10:00", &leader(), object(FOREIGN));
+    let change = life.attempt("08-20 10:00", &leader(), done("2021-08-19")).unwrap();
+    assert_eq!((change.ticket.pending, &change.payload["lapsed"]), (None, &serde_json::json!("objection")));
+}
+
+#[test]
+fn whatever_makes_a_request_pointless_says_that_it_lapsed() {
+    let asked = || Life::in_progress().then("08-18 10:00", &liaison(), ask("2021-09-10"));
+    let answered = || asked().then("08-20 10:00", &liaison(), done("2021-08-19"));
+    let objected = || Life::new().then("08-17 10:00", &leader(), object(FOREIGN));
+    let carried = || Life::in_progress().then("08-18 10:00", &approver(), carry(&["2021-09-01", "2021-10-01"]));
+    let carried = || carried().then("08-19 10:00", &liaison(), ask("2021-09-20"));
+    let carried = || carried().then("08-20 09:00", &liaison(), report(0));
+    for (life, who, said, lapsed) in [
+        (asked(), approver(), move_due("2021-09-15"), Some("extension")),
+        (asked(), approver(), carry(&["2021-09-15"]), Some("extension")),
+        (asked(), approver(), cancel(), Some("extension")),
+        (asked(), coordinator(), reassign(FOREIGN, None), Some("extension")),
+        (asked(), liaison(), progress(None), None),
+        (asked(), coordinator(), Command::Urge { note: None }, None),
+        (answered(), coordinator(), accept(), Some("extension")),
+        (answered(), coordinator(), send_back(None), Some("extension")),
+        (objected(), coordinator(), reassign(CO, None), Some("objection")),
+        (objected(), approver(), cancel(), Some("objection")),
+        (objected(), liaison(), acknowledge(), None),
+        (objected(), approver(), move_due("2021-09-15"), None),
+        (carried(), coordinator(), decide_milestone(0, true), Some("extension")),
+        (carried(), coordinator(), decide_milestone(0, false), None),
+    ] {
+        let change = life.attempt("08-23 10:00", &who, said).unwrap();
+        assert_eq!(change.payload.get("lapsed").and_then(|word| word.as_str()), lapsed, "{}", change.event);
+        assert_eq!(change.ticket.pending.is_none(), lapsed.is_some(), "{}", change.event);
+    }
 }
 
 #[test]
@@ -161,11 +199,13 @@ fn on_time_goes_by_the_date_in_force() {
 fn a_paper_letter_is_the_units_own_and_counts_by_the_day_it_came_in() {
     let paper = |received_on: &str| Command::RegisterLetter {
         part: letter(WorkResult::Done, Some("2021-08-20")),
+        signatory: "李四".into(),
         received_on: day(received_on),
     };
     let ticket = Life::new().then("08-30 10:00", &coordinator(), paper("2021-08-27")).ticket;
     assert_eq!((ticket.state, ticket.on_time), (State::Submitted, Some(true)));
-    assert_eq!((ticket.submitted_by, ticket.handler, ticket.acknowledged_at), (None, None, Some(at("08-30 10:00"))));
+    assert_eq!((ticket.submitted_by, ticket.acknowledged_at), (None, Some(at("08-30 10:00"))));
+    assert_eq!(ticket.handler.as_deref(), Some("李四"), "whoever signed it, not whoever typed it in");
     let late = Life::in_progress().then("08-30 10:00", &coordinator(), paper("2021-08-28"));
     assert_eq!((late.ticket.on_time, late.ticket.handler.as_deref()), (Some(false), Some("张三")));
     assert_eq!(Life::new().refused("08-26 10:00", &coordinator(), paper("2021-08-27")), "/received_on field.future");
@@ -223,15 +263,25 @@ fn a_return_that_names_the_standing_date_moves_nothing() {
 }
 
 #[test]
-fn the_last_day_after_its_cutoff_is_a_new_deadline() {
+fn a_moved_date_is_late_at_the_same_time_of_day() {
     let mut life = Life::submitted();
     life.ticket.due.at = at("08-27 12:00");
     let noon = life.ticket.due;
     assert_eq!(life.refused("08-27 12:00", &coordinator(), send_back(None)), "/due_on field.required");
     let before = life.attempt("08-27 11:59", &coordinator(), send_back(Some("2021-08-27"))).unwrap();
     assert_eq!(before.ticket.due, noon, "the cut-off stands");
-    let after = life.attempt("08-27 12:00", &coordinator(), send_back(Some("2021-08-27"))).unwrap();
-    assert_eq!((after.ticket.due.at, after.ticket.due.version), (at("08-28 00:00"), 2));
+    let refusal = life.attempt("08-27 12:00", &coordinator(), send_back(Some("2021-08-27"))).unwrap_err();
+    let told = refusal.faults.first().unwrap().detail(crate::domain::words::Lang::En);
+    assert_eq!(told, "Give 2021-08-28 or a later date.", "that day is over");
+    let after = life.attempt("08-27 12:00", &coordinator(), send_back(Some("2021-08-30"))).unwrap();
+    assert_eq!((after.ticket.due.at, after.ticket.due.version), (at("08-30 12:00"), 2));
+
+    let mut life = Life::in_progress();
+    life.ticket.due.at = at("08-27 17:00");
+    let ticket = life.then("08-18 10:00", &liaison(), ask("2021-09-10"));
+    let ticket = ticket.then("08-19 10:00", &approver(), decide_extension(Some("2021-09-10"))).ticket;
+    assert_eq!(ticket.due.at, at("09-10 17:00"));
+    assert_eq!(ticket.due.moved(day("2021-09-13"), &office(), at("08-20 10:00")).at, at("09-13 17:00"));
 }
 
 #[test]
@@ -241,13 +291,34 @@ fn a_passed_look_back_strikes_the_ticket_off() {
     assert_eq!((ticket.verified_at, ticket.closed_at), (Some(at("09-20 10:00")), Some(at("09-20 10:00"))));
     let life = Life::accepted();
     assert_eq!(life.refused("09-20 10:00", &coordinator(), pass("2021-09-21")), "/on field.future");
+    assert_eq!(life.refused("09-20 10:00", &coordinator(), pass("2021-08-22")), "/on field.order");
+    assert_eq!(life.then("09-20 10:00", &coordinator(), pass("2021-08-23")).ticket.state, State::Closed);
+}
+
+#[test]
+fn a_pass_needs_a_file_or_a_word_of_what_was_seen() {
+    let pass = |note: &str, evidence: Vec<AttachmentId>| Command::PassLookBack {
+        method: "现场".into(),
+        note: note.into(),
+        on: day("2021-09-17"),
+        evidence,
+    };
+    let file = AttachmentId(Uuid::from_u128(50));
+    let life = Life::accepted();
+    assert_eq!(life.refused("09-20 10:00", &coordinator(), pass("", vec![])), "/evidence look_back.no_evidence");
+    let change = life.attempt("09-20 10:00", &coordinator(), pass("", vec![file])).unwrap();
+    assert_eq!(change.payload["on"], "2021-09-17");
+    assert_eq!(change.payload["attachment_ids"], serde_json::json!([file]));
+    assert!(life.attempt("09-20 10:00", &coordinator(), pass("已整改", vec![])).is_ok());
 }
 
 #[test]
 fn a_failed_look_back_returns_the_ticket_and_is_counted_again() {
     let life = Life::accepted();
-    assert_eq!(life.refused("09-20 10:00", &coordinator(), fail("2021-09-19")), "/due_on field.past");
-    let ticket = life.then("09-20 10:00", &coordinator(), fail("2021-09-30")).ticket;
+    assert_eq!(life.refused("09-20 10:00", &coordinator(), fail("2021-09-20", "2021-09-19")), "/due_on field.past");
+    let early = fail("2021-08-20", "2021-09-30");
+    assert_eq!(life.refused("09-20 10:00", &coordinator(), early), "/on field.order");
+    let ticket = life.then("09-20 10:00", &coordinator(), fail("2021-09-20", "2021-09-30")).ticket;
     assert_eq!((ticket.state, ticket.cycle, ticket.failed_again), (State::Returned, 2, 1));
     assert_eq!((ticket.due.on, ticket.due.version, ticket.look_back_on), (day("2021-09-30"), 2, None));
     assert_eq!((ticket.on_time, ticket.returned_at), (Some(true), Some(at("09-20 10:00"))));
@@ -268,6 +339,61 @@ fn a_carried_ticket_is_due_at_its_earliest_milestone_and_can_be_overdue() {
     let ticket = Life::in_progress().then("08-20 10:00", &approver(), carry(&["2021-08-27"])).ticket;
     assert_eq!(ticket.due, super::ticket().due);
     assert_eq!(Life::new().refused("08-20 10:00", &approver(), carry(&["2021-09-15"])), "ticket.not_in_progress");
+}
+
+#[test]
+fn a_reached_milestone_makes_the_next_one_the_due_date() {
+    let carried = || Life::in_progress().then("08-20 10:00", &approver(), carry(&["2021-10-29", "2021-09-15"]));
+    let life = carried();
+    let unknown = report(7);
+    assert_eq!(life.refused("09-10 10:00", &liaison(), unknown), "/milestone_id field.reference");
+    assert_eq!(life.refused("09-10 10:00", &co_liaison(), report(1)), "/milestone_id field.not_allowed");
+    assert_eq!(Life::in_progress().refused("08-20 10:00", &liaison(), report(0)), "/milestone_id field.not_allowed");
+    assert_eq!(life.refused("09-10 10:00", &coordinator(), decide_milestone(1, true)), "milestone.not_reported");
+    assert!(!life.ticket.allowed(&coordinator(), at("09-10 10:00")).contains(&Act::DecideMilestone));
+
+    let life = life.then("09-10 10:00", &liaison(), report(1));
+    assert_eq!(life.ticket.milestones[1].reported_at, Some(at("09-10 10:00")));
+    assert_eq!((life.ticket.due.on, life.ticket.state), (day("2021-09-15"), State::Carried), "said is not accepted");
+    assert!(life.ticket.allowed(&coordinator(), at("09-10 10:00")).contains(&Act::DecideMilestone));
+    assert_eq!(life.refused("09-10 11:00", &coordinator(), decide_milestone(0, true)), "milestone.not_reported");
+    assert_eq!(life.refused("09-10 11:00", &coordinator(), decide_milestone(7, true)), "not_found");
+
+    let life = life.then("09-13 10:00", &coordinator(), decide_milestone(1, false));
+    assert_eq!((life.ticket.milestones[1].reported_at, life.ticket.due.version), (None, 2), "sent back");
+    let life =
+        life.then("09-14 10:00", &liaison(), report(1)).then("09-16 10:00", &coordinator(), decide_milestone(1, true));
+    assert_eq!(life.ticket.milestones[1].reached_at, Some(at("09-16 10:00")));
+    assert_eq!((life.ticket.due.on, life.ticket.due.version), (day("2021-10-29"), 3));
+    assert_eq!(life.refused("09-17 10:00", &liaison(), report(1)), "/milestone_id field.not_allowed");
+    assert_eq!(life.refused("09-17 10:00", &coordinator(), decide_milestone(1, true)), "milestone.not_reported");
+    let life =
+        life.then("10-28 10:00", &liaison(), report(0)).then("10-28 11:00", &coordinator(), decide_milestone(0, true));
+    assert_eq!((life.ticket.due.on, life.ticket.due.version), (day("2021-10-29"), 3), "the last one leaves the date");
+
+    // A later one that is reached first moves nothing; and the next date may have passed already.
+    let life = carried().then("09-10 10:00", &liaison(), report(0)).then(
+        "09-10 11:00",
+        &coordinator(),
+        decide_milestone(0, true),
+    );
+    assert_eq!(life.ticket.due.on, day("2021-09-15"));
+    let life = carried().then("09-10 10:00", &liaison(), report(1)).then(
+        "11-01 11:00",
+        &coordinator(),
+        decide_milestone(1, true),
+    );
+    assert_eq!(life.ticket.due.on, day("2021-10-29"));
+    assert!(life.ticket.is_overdue(at("11-01 11:00")));
+}
+
+#[test]
+fn a_ticket_that_is_carried_again_has_only_the_new_milestones() {
+    let life = Life::in_progress().then("08-20 10:00", &approver(), carry(&["2021-10-29", "2021-09-15"]));
+    let life = life.then("08-23 10:00", &liaison(), done("2021-08-19"));
+    let life = life.then("08-24 10:00", &coordinator(), send_back(None));
+    let ticket = life.then("08-25 10:00", &approver(), carry(&["2021-12-01"])).ticket;
+    assert_eq!(ticket.milestones.iter().map(|one| one.on).collect::<Vec<_>>(), [day("2021-12-01")]);
 }
 
 #[test]

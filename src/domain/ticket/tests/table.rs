@@ -8,16 +8,18 @@ const TABLE: &[(&[Act], &str, &[Part])] = &[
     (&[Act::Acknowledge], "i", &[Part::Liaison]),
     (&[Act::Progress], "prc", &[Part::Liaison, Part::CoLiaison]),
     (&[Act::Object], "i", &[Part::Leader]),
-    (&[Act::DecideObjection, Act::Reassign], "ip", &[Part::Coordinator]),
+    (&[Act::DecideObjection, Act::Reassign], "ip", &[Part::OutsideCoordinator]),
     (&[Act::Feedback, Act::AskExtension], "iprc", &[Part::Liaison, Part::Leader]),
     (&[Act::RegisterLetter, Act::Urge], "iprc", &[Part::Coordinator]),
     (&[Act::Accept, Act::Return], "s", &[Part::OutsideCoordinator]),
     (&[Act::PassLookBack, Act::FailLookBack], "a", &[Part::OutsideCoordinator]),
-    (&[Act::Carry], "pr", &[Part::Approver]),
-    (&[Act::Cancel], "ipsrac", &[Part::Approver]),
-    (&[Act::Reopen], "x", &[Part::Approver]),
-    (&[Act::DecideExtension, Act::MoveDueDate], "iprc", &[Part::Approver]),
-    (&[Act::Comment], "ipsracxn", &[Part::Liaison, Part::Leader, Part::CoLiaison, Part::CoLeader, Part::Office]),
+    (&[Act::Carry], "pr", &[Part::OutsideApprover]),
+    (&[Act::DecideMilestone], "c", &[Part::OutsideCoordinator]),
+    (&[Act::Cancel], "ipsrac", &[Part::OutsideApprover]),
+    (&[Act::Reopen], "x", &[Part::OutsideApprover]),
+    (&[Act::DecideExtension], "iprcs", &[Part::OutsideApprover]),
+    (&[Act::MoveDueDate], "iprc", &[Part::OutsideApprover]),
+    (&[Act::Comment], "ipsracxn", &[Part::Liaison, Part::Leader, Part::CoLiaison, Part::CoLeader, Part::Speaker]),
 ];
 
 /// What somebody is to one ticket.
@@ -30,9 +32,10 @@ enum Part {
     Coordinator,
     /// Neither of the lead unit nor the author of the feedback.
     OutsideCoordinator,
-    Approver,
-    /// Whoever reads all.
-    Office,
+    /// The same for approvers.
+    OutsideApprover,
+    /// Whoever reads all and is more than a viewer.
+    Speaker,
 }
 
 fn parts(who: &Actor, ticket: &Ticket) -> Vec<Part> {
@@ -47,8 +50,8 @@ fn parts(who: &Actor, ticket: &Ticket) -> Vec<Part> {
         (Part::CoLeader, co && has(Role::Leader)),
         (Part::Coordinator, has(Role::Coordinator)),
         (Part::OutsideCoordinator, has(Role::Coordinator) && !lead && !wrote),
-        (Part::Approver, has(Role::Approver)),
-        (Part::Office, who.scope == Scope::All),
+        (Part::OutsideApprover, has(Role::Approver) && !lead && !wrote),
+        (Part::Speaker, who.scope == Scope::All && who.roles.as_slice() != [Role::Viewer]),
     ]
     .into_iter()
     .filter_map(|(part, is)| is.then_some(part))
@@ -94,6 +97,7 @@ fn ready_for(act: Act, state: State) -> Ticket {
         | Act::PassLookBack
         | Act::FailLookBack
         | Act::Carry
+        | Act::DecideMilestone
         | Act::Cancel
         | Act::Reopen
         | Act::AskExtension
@@ -101,7 +105,12 @@ fn ready_for(act: Act, state: State) -> Ticket {
         | Act::Urge
         | Act::Comment => None,
     };
-    Ticket { state, pending, result: Some(WorkResult::Done), ..ticket() }
+    let reported = Milestone {
+        reported_at: Some(at("08-19 10:00")),
+        ..Milestone::new(milestone_id(0), NewMilestone { on: day("2021-09-15"), text: "一步".into() })
+    };
+    let milestones = if act == Act::DecideMilestone { vec![reported] } else { Vec::new() };
+    Ticket { state, pending, result: Some(WorkResult::Done), milestones, ..ticket() }
 }
 
 #[test]
@@ -133,6 +142,7 @@ fn a_refusal_names_the_role_the_unit_or_the_state() {
         |state, who: &Actor, act| permit(&Ticket { state, ..ticket() }, who, act, now).unwrap_err().code.as_str();
     let foreign = person("foreign liaison", FOREIGN, &[Role::Liaison, Role::Leader]);
     let own = person("lead's coordinator", LEAD, &[Role::Coordinator]);
+    let own_approver = person("lead's approver", LEAD, &[Role::Approver]);
     let viewer = person("viewer", BUREAU, &[Role::Viewer]);
     for (state, who, act, expected) in [
         (State::Issued, &viewer, Act::Acknowledge, "auth.role"),
@@ -146,6 +156,17 @@ fn a_refusal_names_the_role_the_unit_or_the_state() {
         (State::Submitted, &own, Act::Accept, "review.own_work"),
         (State::Submitted, &own, Act::Return, "review.own_work"),
         (State::Accepted, &own, Act::PassLookBack, "review.own_work"),
+        (State::Issued, &own, Act::DecideObjection, "review.own_work"),
+        (State::Issued, &own, Act::Reassign, "review.own_work"),
+        (State::Carried, &own, Act::DecideMilestone, "review.own_work"),
+        (State::InProgress, &own_approver, Act::DecideExtension, "review.own_work"),
+        (State::InProgress, &own_approver, Act::Carry, "review.own_work"),
+        (State::InProgress, &own_approver, Act::Cancel, "review.own_work"),
+        (State::InProgress, &own_approver, Act::MoveDueDate, "review.own_work"),
+        (State::Closed, &own_approver, Act::Reopen, "review.own_work"),
+        (State::InProgress, &viewer, Act::Comment, "auth.role"),
+        (State::InProgress, &coordinator(), Act::DecideMilestone, "ticket.not_carried"),
+        (State::Carried, &coordinator(), Act::DecideMilestone, "milestone.not_reported"),
         (State::InProgress, &liaison(), Act::Acknowledge, "ticket.not_issued"),
         (State::InProgress, &leader(), Act::Object, "ticket.not_issued"),
         (State::Issued, &liaison(), Act::Progress, "ticket.not_in_progress"),
