@@ -44,7 +44,8 @@ pub struct Claimed {
     pub poisoned: usize,
 }
 
-/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running.
+/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running. One that a
+/// worker died with is taken alone: if it is what kills them, the others need not die with it.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     claim_except(conn, claim, &[])
 }
@@ -66,6 +67,8 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
     if due.is_empty() {
         return Ok(Claimed::default());
     }
+    let lost = due.iter().find(|row| row.state == MessageState::Sending).cloned();
+    let due = lost.map_or(due, |lost| vec![lost]);
     let (poisoned, taken): (Vec<_>, Vec<_>) = due.into_iter().partition(|row| row.claims >= CLAIMS);
     let ids: Vec<MessageId> = taken.iter().map(|row| row.id).collect();
     diesel::update(messages::table.filter(messages::id.eq_any(ids)))

@@ -3,7 +3,8 @@
 //! from a number, and is the same year again by it: `RECTIFY_SEED=17 cargo test --test suite simulation`.
 //! `RECTIFY_SEEDS=10000` runs that many.
 
-use crate::support::bureau::{Bureau, DAXIANG, SHUANGQING, day};
+use crate::support::bureau::{Bureau, DAXIANG, SHUANGQING, day, drop_leases};
+use crate::support::dice::{Dice, number};
 use crate::support::smtp::{At, Does, MailServer};
 use chrono::{NaiveDate, TimeDelta};
 use rectify::clock::{Clock, Ids};
@@ -32,26 +33,6 @@ const DAYS: i64 = 365;
 /// Years of a run that says nothing else.
 const YEARS: u64 = 4;
 
-/// Steele, Lea, Flood 2014.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-
-    fn days(&mut self, from: i64, to: i64) -> TimeDelta {
-        TimeDelta::days(from + i64::try_from(self.below(u64::try_from(to - from).unwrap())).unwrap())
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(u64::try_from(all.len()).unwrap())).unwrap()]
-    }
-}
-
 /// What the mail server does, and what it saw.
 struct Weather {
     dice: Dice,
@@ -72,6 +53,8 @@ struct Year {
     weather: Arc<Mutex<Weather>>,
     killed: Arc<Notify>,
     kills: usize,
+    /// When a process died with messages in its hands. PostgreSQL measures leases by its own clock, which nobody sets here.
+    died_at: Option<Instant>,
     /// Each ticket's state since when.
     states: BTreeMap<&'static str, Vec<(Instant, State)>>,
     /// Messages judged already.
@@ -116,6 +99,7 @@ impl Year {
             weather,
             killed,
             kills: 0,
+            died_at: None,
             states: TICKETS.iter().map(|one| (*one, vec![(begun, State::Issued)])).collect(),
             judged: HashSet::new(),
             bureau,
@@ -186,6 +170,10 @@ impl Year {
 
     /// Both processes look; one of them delivers, and may die of it.
     async fn serve(&mut self) {
+        if self.died_at.is_some_and(|at| at.plus(TimeDelta::minutes(2)) <= self.now()) {
+            self.died_at = None;
+            drop_leases(&self.bureau);
+        }
         for world in &self.others {
             tick(world).unwrap();
         }
@@ -196,6 +184,7 @@ impl Year {
         };
         if was_killed {
             self.kills += 1;
+            self.died_at = Some(self.now());
             self.bureau.restart_courier(&self.settings);
         }
         self.check_sent();
@@ -203,6 +192,7 @@ impl Year {
 
     /// A worker takes some messages and is never heard of again.
     fn die_with_messages(&mut self) {
+        self.died_at = Some(self.now());
         self.bureau.write(|tx| {
             let lease = TimeDelta::seconds(120);
             let claim = Claim {
@@ -415,11 +405,6 @@ fn run(seed: u64) -> Sum {
         }
         year.end().await
     })
-}
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var_os(name)?.into_string().unwrap();
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 #[test]

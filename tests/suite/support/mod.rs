@@ -5,5 +5,6 @@ pub mod bureau;
 pub mod client;
 pub mod contents;
 pub mod database;
+pub mod dice;
 pub mod round;
 pub mod smtp;
