@@ -136,7 +136,7 @@ fn templates_are_listed_written_out_and_a_faulty_one_stops_the_start() {
     for command in
         [&["serve", "--listen", "127.0.0.1:0"][..], &["demo", "--listen", "127.0.0.1:0"], &["mail", "templates"]]
     {
-        let done = room.run(&[&command[..], &["--lang", "en"]].concat()).failed();
+        let done = room.run(&[command, listen, &["--lang", "en"]].concat()).failed();
         let told = format!("A mail template is faulty: {}:2: undefined value", digest.display());
         assert!(done.err.contains(&told), "{}", done.err);
     }
