@@ -52,7 +52,7 @@ pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, 
         if let Ok(reserved) = &reserved {
             config.server.listen = reserved.address;
         }
-        let sender = server::sender(&config, &place.data_dir).map_err(CliFault::from);
+        let sender = server::sender(&config, &place.data_dir);
         let installation = Installation::open(&place, config, Purpose::Demo).map_err(CliFault::from);
         let (reserved, sender, mut installation) = server::together(lang, (reserved, sender, installation))?;
         let is_resumed = installation.sandbox.is_some_and(|sandbox| sandbox.ready);

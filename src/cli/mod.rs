@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod demo;
 mod import;
+mod mail;
 mod openapi;
 mod remind;
 mod rules;
@@ -74,6 +75,9 @@ enum Command {
     Import(import::Arguments),
     /// Look once at what is due and deliver it
     Remind(remind::Arguments),
+    /// Try whether mail leaves this installation, and see what it says
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Read and keep the reminder rules
     #[command(subcommand)]
     Rules(rules::Rules),
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(general, &arguments),
         Command::Demo(arguments) => demo::run(general, &arguments),
         Command::Remind(arguments) => remind::run(general, &arguments),
+        Command::Mail(mail) => mail::run(general, &mail),
         Command::Rules(rules) => rules::run(general, &rules),
         Command::User(user) => user::run(general, user),
         Command::Token(token) => token::run(general, token),

@@ -47,7 +47,7 @@ pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, 
         if let Ok(reserved) = &reserved {
             config.server.listen = reserved.address;
         }
-        let sender = server::sender(&config, &place.data_dir).map_err(CliFault::from);
+        let sender = server::sender(&config, &place.data_dir);
         let installation = Installation::open(&place, config, Purpose::Serve).map_err(CliFault::from);
         let (reserved, _, installation) = server::together(lang, (reserved, sender, installation))?;
         let invitation = installation.world.write_now(setup::invite)?;

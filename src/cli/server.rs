@@ -4,7 +4,7 @@ use super::say::CliFault;
 use crate::actions::calendars::{self, Intent};
 use crate::actions::sandbox::set_clock;
 use crate::api;
-use crate::config::{Config, ConfigFault};
+use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::calendar::{CN_TOML, Calendar};
 use crate::domain::refusal::{Code, Refusal};
@@ -13,7 +13,7 @@ use crate::http::health::Probe;
 use crate::http::sandbox::{Jump, Turn};
 use crate::http::state::State;
 use crate::installation::Installation;
-use crate::mail::{Courier, Sender};
+use crate::mail::{Courier, Sender, SenderFault, TEMPLATES_FOLDER, TemplateFault, Templates};
 use crate::reminders::{self, Runner, Tally};
 use crate::transaction::{Failure, World};
 use crate::web;
@@ -61,8 +61,24 @@ fn refused(address: &impl std::fmt::Display, fault: &std::io::Error) -> CliFault
 }
 
 /// How this installation sends, for one courier.
-pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, ConfigFault> {
-    Sender::from_config(config, data_dir).map_err(|fault| Config::unusable("mail.smtp_url", fault))
+pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, CliFault> {
+    Sender::from_config(config, data_dir).map_err(|fault| match fault {
+        SenderFault::Server(fault) => Config::unusable(fault.setting(), fault).into(),
+        SenderFault::Templates(fault) => faulty_template(&fault),
+    })
+}
+
+/// The templates that hold here, read and tried.
+pub(super) fn templates(data_dir: &Path) -> Result<Templates, CliFault> {
+    Templates::load(&data_dir.join(TEMPLATES_FOLDER)).map_err(|fault| faulty_template(&fault))
+}
+
+pub(super) fn built_in_templates() -> Result<Templates, CliFault> {
+    Templates::built_in().map_err(|fault| faulty_template(&fault))
+}
+
+fn faulty_template(fault: &TemplateFault) -> CliFault {
+    Refusal::new(Code::TemplateFaulty).with("reason", fault).into()
 }
 
 /// Years of the shipped calendar of which nothing is known here, not even a single day.

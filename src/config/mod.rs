@@ -8,7 +8,7 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use layers::{ConfigFault, Problem, Setting, environment};
@@ -94,8 +94,19 @@ pub struct Mail {
     pub smtp_url: Secret,
     #[serde(deserialize_with = "values::hosts")]
     pub plaintext_allowed_hosts: Vec<String>,
+    /// Empty: none. Else a path from the data directory.
+    pub ca_file: PathBuf,
+    /// Empty: the host of the URL.
+    #[serde(deserialize_with = "values::host_or_none")]
+    pub tls_name: String,
     #[serde(deserialize_with = "values::between::<1, 64, _>")]
     pub connections: u32,
+    /// 0: no limit.
+    #[serde(deserialize_with = "values::between::<0, 64, _>")]
+    pub connections_per_domain: u32,
+    /// 0: no cap.
+    #[serde(deserialize_with = "values::between::<0, 100_000, _>")]
+    pub mails_per_minute: u32,
     #[serde(rename = "connect_seconds", deserialize_with = "values::seconds::<1, 600, _>")]
     pub connect_timeout: Duration,
     /// Greeting, sign-in, MAIL, RCPT.

@@ -162,6 +162,16 @@ pub(super) fn host<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Err
     )
 }
 
+pub(super) fn host_or_none<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    text(input, |text| {
+        if text.is_empty() || is_host(text) {
+            Ok(text.to_lowercase())
+        } else {
+            Err("write a host's name like mail.example.cn".to_owned())
+        }
+    })
+}
+
 pub(super) fn hosts<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     let hosts = Vec::<String>::deserialize(input)?;
     match hosts.iter().find(|host| !is_host(host)) {

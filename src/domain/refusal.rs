@@ -243,6 +243,8 @@ catalogue! {
         "{place}：{reason}。请检查路径和权限，或用 --data 另选目录。", "{place}: {reason}. Check path and permissions, or choose another directory with --data.";
     ListenRefused = "server.listen" Unavailable: "无法监听该地址", "This address can't be listened on";
         "{address}：{reason}。请停止占用它的程序，或换一个：--listen 127.0.0.1:8081。", "{address}: {reason}. Stop whatever uses it, or choose another: --listen 127.0.0.1:8081.";
+    TemplateFaulty = "mail.template" Unavailable: "邮件模板有误", "A mail template is faulty";
+        "{reason}。改好或删除该文件即可；rectify mail templates 列出全部模板。", "{reason}. Mend the file or remove it; `rectify mail templates` lists them all.";
     FileUnreadable = "file.unreadable" Unavailable: "无法读取文件", "The file can't be read";
         "{name}：{reason}。", "{name}: {reason}.";
     FileUnwritable = "file.unwritable" Unavailable: "无法写入文件", "The file can't be written";

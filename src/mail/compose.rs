@@ -4,6 +4,7 @@ use super::check::{Dossier, Judged, NoticeFile, TicketFile};
 use super::content::{About, Act, AtOnce, Digest, Group, Line, NextStep, Note, Standing};
 use super::reader::{Reader, next_step, notes};
 use super::render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest};
+use super::templates::Templates;
 use crate::domain::audit::Stream;
 use crate::domain::calendar::local_date;
 use crate::domain::id::{SubjectId, TicketId};
@@ -29,10 +30,10 @@ pub enum Content {
 }
 
 impl Content {
-    pub fn render(&self) -> Result<Rendered, RenderFault> {
+    pub fn render(&self, templates: &Templates) -> Result<Rendered, RenderFault> {
         match self {
-            Self::Digest(digest) => render_digest(digest),
-            Self::AtOnce(at_once) => render_at_once(at_once),
+            Self::Digest(digest) => render_digest(templates, digest),
+            Self::AtOnce(at_once) => render_at_once(templates, at_once),
         }
     }
 }

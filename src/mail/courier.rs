@@ -5,7 +5,7 @@
 
 use super::sender::Sender;
 use super::transports::Transport;
-use super::worker::{BATCH, Worker};
+use super::worker::{BATCH, Lines, Rate, Worker};
 use crate::domain::instant::Instant;
 use crate::store::outbox;
 use crate::transaction::{Outcome, Read, World};
@@ -115,8 +115,11 @@ impl Courier {
                 })
                 .await?;
             let is_paused = look.is_paused() && (pauses == Pauses::Kept || total.faults > 0);
+            let rate = self.rate(pauses);
+            let is_full = rate == Rate::Ends && self.sender.limits.room() == 0;
             if !look.is_due
                 || is_paused
+                || is_full
                 || look.hold.is_some()
                 || self.transports.is_empty()
                 || self.signals.is_stopped()
@@ -125,7 +128,7 @@ impl Courier {
             }
             // After a fault one message tries whether the channel works again.
             let is_probe = look.pause.is_some();
-            total += self.round(is_probe).await?;
+            total += self.round(is_probe, rate).await?;
             if total.faults > 0 || !is_probe {
                 return Ok(total);
             }
@@ -139,8 +142,16 @@ impl Courier {
         }
     }
 
+    fn rate(&self, pauses: Pauses) -> Rate {
+        match pauses {
+            Pauses::Kept => Rate::Ends,
+            Pauses::Ignored if self.world.clock.is_real() => Rate::Waits,
+            Pauses::Ignored => Rate::Ignored,
+        }
+    }
+
     /// All workers, until there is nothing to claim; of a probe one worker and one message.
-    async fn round(&mut self, is_probe: bool) -> Outcome<Delivered> {
+    async fn round(&mut self, is_probe: bool, rate: Rate) -> Outcome<Delivered> {
         let count = if is_probe { 1 } else { self.transports.len() };
         let mut workers = JoinSet::new();
         for transport in self.transports.drain(..count.min(self.transports.len())) {
@@ -150,8 +161,10 @@ impl Courier {
                 signals: Arc::clone(&self.signals),
                 transport,
                 at_most: if is_probe { 1 } else { BATCH },
+                rate,
                 done: Delivered::default(),
                 leased_at: tokio::time::Instant::now(),
+                lines: Lines::default(),
             };
             workers.spawn(async move {
                 let ended = worker.work(is_probe).await;

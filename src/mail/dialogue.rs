@@ -3,9 +3,8 @@
 use super::message::is_sound;
 use super::outcome::{DeliveryResult, Outcome, Phase, judge_code, judge_silence};
 use super::server::{Credentials, SmtpServer, Timeouts, TlsMode};
+use super::transcript::{HIDDEN, Speaker, Transcript};
 use super::wire::{Reply, Trouble, Wire};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::error::Elapsed;
@@ -123,9 +122,13 @@ pub(super) struct Dialogue {
 
 impl Dialogue {
     /// From nothing to "ready for a mail": TCP, greeting, EHLO, TLS, sign-in.
-    pub async fn open(server: &SmtpServer, timeouts: &Timeouts) -> Result<Self, Failure> {
+    pub async fn open(server: &SmtpServer, timeouts: &Timeouts, transcript: Transcript) -> Result<Self, Failure> {
+        transcript.tell(Speaker::Note, format_args!("connecting to {server}"));
         let stream = connect(server, timeouts.connect).await?;
-        let wire = Wire::new(stream).map_err(|error| Failure::at(Phase::Connect, Trouble::from(error)))?;
+        if let Ok(address) = stream.peer_addr() {
+            transcript.tell(Speaker::Note, format_args!("connected to {address}"));
+        }
+        let wire = Wire::new(stream, transcript).map_err(|error| Failure::at(Phase::Connect, Trouble::from(error)))?;
         let mut dialogue = Self { wire, timeouts: *timeouts, offers: Offers::default() };
         if server.tls() == TlsMode::Implicit {
             dialogue = dialogue.into_tls(server).await?;
@@ -166,6 +169,7 @@ impl Dialogue {
 
     /// Says good-bye without waiting for the answer.
     pub async fn quit(mut self) {
+        self.wire.transcript.tell(Speaker::Client, "QUIT");
         // Whether it got through changes nothing: the connection is closed either way.
         let _ = timeout(self.timeouts.quit, self.wire.write(b"QUIT\r\n")).await;
     }
@@ -190,11 +194,12 @@ impl Dialogue {
     }
 
     async fn sign_in(&mut self, credentials: &Credentials) -> Result<(), Failure> {
-        let Credentials { user, password } = credentials;
-        let (plain, login) =
-            (STANDARD.encode(format!("\0{user}\0{password}")), [STANDARD.encode(user), STANDARD.encode(password)]);
+        let (plain, login) = (credentials.plain(), credentials.login());
         let answer = match self.offers.mechanism {
-            Some(Mechanism::Plain) => self.ask(Phase::Auth, &format!("AUTH PLAIN {plain}"), 235).await.map(drop),
+            Some(Mechanism::Plain) => {
+                let shown = format!("AUTH PLAIN {HIDDEN}");
+                self.ask_hiding(Phase::Auth, &format!("AUTH PLAIN {plain}"), &shown, 235).await.map(drop)
+            }
             Some(Mechanism::Login) => self.sign_in_by_login(&login).await,
             None => {
                 let why = "the server offers neither AUTH PLAIN nor AUTH LOGIN".to_owned();
@@ -202,18 +207,23 @@ impl Dialogue {
             }
         };
         // Servers quote the command they refuse, and this one holds the password.
-        let [user_word, password_word] = &login;
-        answer.map_err(|failure| redact(failure, &[&plain, password_word, password, user_word]))
+        answer.map_err(|failure| redact(failure, &credentials.secrets()))
     }
 
     async fn sign_in_by_login(&mut self, words: &[String; 2]) -> Result<(), Failure> {
         let [user, password] = words;
         self.ask(Phase::Auth, "AUTH LOGIN", 334).await?;
-        self.ask(Phase::Auth, user, 334).await?;
-        self.ask(Phase::Auth, password, 235).await.map(drop)
+        self.ask_hiding(Phase::Auth, user, HIDDEN, 334).await?;
+        self.ask_hiding(Phase::Auth, password, HIDDEN, 235).await.map(drop)
     }
 
     async fn ask(&mut self, phase: Phase, command: &str, hoped: u16) -> Result<Reply, Failure> {
+        self.ask_hiding(phase, command, command, hoped).await
+    }
+
+    /// As `ask`; a transcript gets `shown` instead of the command.
+    async fn ask_hiding(&mut self, phase: Phase, command: &str, shown: &str, hoped: u16) -> Result<Reply, Failure> {
+        self.wire.transcript.tell(Speaker::Client, shown);
         let wait = self.timeouts.of(phase);
         let line = format!("{command}\r\n");
         let exchange = async {
@@ -232,6 +242,7 @@ impl Dialogue {
     async fn write_mail(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let wait = self.timeouts.of(Phase::Body);
         let stuffed = stuff_dots(bytes);
+        self.wire.transcript.tell(Speaker::Client, format_args!("({} bytes)", bytes.len()));
         for (nth, block) in stuffed.chunks(BLOCK_BYTES).enumerate() {
             let written =
                 async { if nth == 0 { self.wire.write(block).await } else { self.wire.write_block(block).await } };
@@ -241,6 +252,7 @@ impl Dialogue {
                 Err(_elapsed) => return Err(Failure::at(Phase::Body, Cause::Stalled(wait))),
             }
         }
+        self.wire.transcript.tell(Speaker::Client, ".");
         Ok(())
     }
 
@@ -303,11 +315,11 @@ fn stuff_dots(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-fn redact(failure: Failure, secrets: &[&str]) -> Failure {
+fn redact(failure: Failure, secrets: &[String]) -> Failure {
     let Cause::Refused(mut reply) = failure.cause else { return failure };
     for line in &mut reply.lines {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            *line = line.replace(secret, "***");
+            *line = line.replace(secret.as_str(), "***");
         }
     }
     Failure { phase: failure.phase, cause: Cause::Refused(reply) }

@@ -2,9 +2,11 @@
 
 use super::amend::Prepared;
 use super::check::{Dossier, Judged, Verdict};
-use super::compose::{Composed, Content, Desk, compose};
+use super::compose::{Composed, Desk, compose};
 use super::message::{Address, Letter, freeze};
+use super::render::Rendered;
 use super::sender::Sender;
+use super::templates::Templates;
 use crate::domain::id::{MessageId, TicketId};
 use crate::domain::instant::Instant;
 use crate::domain::words::Lang;
@@ -66,15 +68,16 @@ fn from(sender: &Sender, dossier: &Dossier, lang: Lang) -> Address {
 
 impl Draft {
     /// Its bytes: those it has, or those it gets now. A panic costs this message and no other.
-    pub fn write(self, domain: &str, now: Instant) -> (Prepared, Option<Ready>) {
+    pub fn write(self, templates: &Templates, domain: &str, now: Instant) -> (Prepared, Option<Ready>) {
         let Self { message, judged, composed, raw, from } = self;
         let Composed { content, ticket } = composed;
         let written = match (&content, &judged.to) {
             (Some(content), Some(to)) => {
                 let to = Address { name: to.name.clone(), email: to.address.clone() };
-                let made = || letter(message.id, content, ticket, (from.clone(), to), (domain, now));
-                let made = catch_unwind(AssertUnwindSafe(made));
-                Some(made.unwrap_or_else(|_panic| Err("writing it panicked".to_owned())))
+                Some(unless_it_panics(|| {
+                    let rendered = content.render(templates).map_err(|fault| fault.to_string())?;
+                    letter(message.id, rendered, ticket, (from.clone(), to), (domain, now))
+                }))
             }
             (Some(_) | None, _) => None,
         };
@@ -91,14 +94,17 @@ impl Draft {
     }
 }
 
+fn unless_it_panics<T>(write: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_panic| Err("writing it panicked".to_owned()))
+}
+
 fn letter(
     id: MessageId,
-    content: &Content,
+    rendered: Rendered,
     ticket: Option<(TicketId, String)>,
     (from, to): (Address, Address),
     (domain, now): (&str, Instant),
 ) -> Result<Frozen, String> {
-    let rendered = content.render().map_err(|fault| fault.to_string())?;
     let address = to.email.clone();
     let (root, reference) = ticket.map_or((None, None), |(id, reference)| (Some(id), Some(reference)));
     let letter = Letter {
@@ -115,4 +121,17 @@ fn letter(
     };
     let raw = freeze(&letter).map_err(|fault| fault.to_string())?;
     Ok(Frozen { address, subject: rendered.subject, raw, at: now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_writing_is_that_mails_fault() {
+        let fault = unless_it_panics::<Frozen>(|| {
+            Err(["a line"].iter().skip(1).map(|line| line.len()).max().unwrap().to_string())
+        });
+        assert_eq!(fault.err().as_deref(), Some("writing it panicked"));
+    }
 }

@@ -1,48 +1,27 @@
-//! Templates and line lengths: how a rendered mail is set. For `render`.
+//! Words of a line and line lengths: how a rendered mail is set. For `render`.
 
 use super::content::Line;
 use super::message::clean_line;
+use super::templates::Templates;
 use super::wording;
 use crate::domain::words::Lang;
-use minijinja::syntax::SyntaxConfig;
+use minijinja::Value;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
-use std::sync::LazyLock;
 
 /// RFC 5322 section 2.1.1.
 const COLUMNS: usize = 78;
 
-const TEMPLATES: &[(&str, &str)] = &[
-    ("layout.html", include_str!("templates/layout.html")),
-    ("parts.html", include_str!("templates/parts.html")),
-    ("zh/digest.txt", include_str!("templates/zh/digest.txt")),
-    ("zh/digest.html", include_str!("templates/zh/digest.html")),
-    ("zh/at_once.txt", include_str!("templates/zh/at_once.txt")),
-    ("zh/at_once.html", include_str!("templates/zh/at_once.html")),
-    ("en/digest.txt", include_str!("templates/en/digest.txt")),
-    ("en/digest.html", include_str!("templates/en/digest.html")),
-    ("en/at_once.txt", include_str!("templates/en/at_once.txt")),
-    ("en/at_once.html", include_str!("templates/en/at_once.html")),
-];
-
-static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::ErrorKind>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
-    environment.set_syntax(syntax.map_err(|error| error.kind())?);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source).map_err(|error| error.kind())?;
-    }
-    Ok(environment)
-});
-
 /// Text and HTML of a page.
-pub(super) fn fill<V: Serialize>(lang: Lang, name: &str, page: &V) -> Result<(String, String), minijinja::Error> {
-    let environment = ENVIRONMENT.as_ref().map_err(|kind| minijinja::Error::new(*kind, "a template can't be read"))?;
+pub(super) fn fill<V: Serialize>(
+    templates: &Templates,
+    lang: Lang,
+    name: &str,
+    page: &V,
+) -> Result<(String, String), minijinja::Error> {
     let folder = lang.pick("zh", "en");
     let page = Value::from(Serde(page));
-    let fill = |kind: &str| environment.get_template(&format!("{folder}/{name}.{kind}"))?.render(page.clone());
+    let fill = |kind: &str| templates.get(&format!("{folder}/{name}.{kind}"))?.render(page.clone());
     Ok((wrap(&fill("txt")?), fill("html")?))
 }
 

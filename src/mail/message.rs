@@ -2,6 +2,7 @@
 
 use crate::domain::address::{AddressFault, is_domain, parse_address};
 use crate::domain::instant::Instant;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -151,10 +152,11 @@ fn is_bidi_override(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One line for a header: no controls, no overrides, single spaces, at most `limit` characters. `=?` is broken up:
+/// One line for a header: composed letters (NFC), no controls, no overrides, single spaces, at most `limit` characters. `=?` is broken up:
 /// a mail program would decode what follows, and what it decodes to has been cleaned by nobody.
 pub(super) fn clean_line(text: &str, limit: usize) -> String {
-    let spaced: String = text
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+    let spaced: String = composed
         .chars()
         .filter(|c| !is_bidi_override(*c))
         .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
@@ -253,6 +255,7 @@ mod tests {
         assert_eq!(clean_line(&"督".repeat(65), 64).chars().count(), 64);
         assert!(clean_line(&"督".repeat(65), 64).ends_with('…'));
         assert_eq!(clean_line(&"督".repeat(64), 64), "督".repeat(64));
+        assert_eq!(clean_line("Zoe\u{308}", 64), "Zo\u{eb}");
         assert_eq!(clean_line(" a\r\nBcc: x\u{0}\u{85}\u{202E}b\u{2066} ", 64), "a Bcc: x b");
     }
 

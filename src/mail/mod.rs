@@ -5,6 +5,7 @@
 //! that → `transports` delivers the bytes by SMTP (`smtp`), into a folder, or nowhere → `record` writes down the outcome.
 
 mod amend;
+mod certificates;
 mod check;
 mod compose;
 mod content;
@@ -12,20 +13,27 @@ mod courier;
 mod dialogue;
 mod draft;
 mod layout;
+mod limits;
 mod message;
 mod outcome;
 mod overview;
 mod reader;
 mod record;
+mod rehearsal;
 mod render;
 mod sender;
 mod server;
 mod smtp;
+mod templates;
+mod transcript;
 mod transports;
+mod trial;
 mod wire;
 mod wording;
 mod worker;
 
+#[cfg(test)]
+mod fault_matrix;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]
@@ -39,7 +47,10 @@ pub use courier::{Courier, Delivered, Pauses, Signals};
 pub use message::{Address, Letter, MessageFault, freeze};
 pub use outcome::{DeliveryResult, Outcome, Phase};
 pub use render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_digest};
-pub use sender::Sender;
+pub use sender::{Sender, SenderFault};
 pub use server::{ServerFault, ServerOptions, SmtpServer, Timeouts, TlsMode};
 pub use smtp::{Keep, SmtpSession};
+pub use templates::{FOLDER as TEMPLATES_FOLDER, Source as TemplateSource, TemplateFault, Templates};
+pub use transcript::{Listener, Said, Speaker};
 pub use transports::{Parcel, Transport};
+pub use trial::{Addressee, Meaning, Trial, try_out};

@@ -110,7 +110,7 @@ fn next_try(tx: &Tx<'_>, message: &MessageRow, attempts: i32) -> Instant {
 }
 
 /// Before MAIL nothing has been said of the message: what fails there fails for all of them.
-fn is_channel_fault(delivery: &Delivery) -> bool {
+pub(super) fn is_channel_fault(delivery: &Delivery) -> bool {
     match delivery.result {
         DeliveryResult::ChannelFault => true,
         DeliveryResult::Retry => match delivery.phase {

@@ -5,6 +5,7 @@
 use super::content::{AtOnce, Digest, Group, UndeliveredMail};
 use super::layout::{self, LineView};
 use super::message::clean_line;
+use super::templates::Templates;
 use super::wording::{self, Heading};
 use crate::domain::words::Lang;
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub enum RenderFault {
 
 /// A digest as a mail. `Empty` where no group has a line; the week's overview is sent also where all is well: that it
 /// comes shows that reminders work.
-pub fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
+pub fn render_digest(templates: &Templates, digest: &Digest) -> Result<Rendered, RenderFault> {
     let lang = digest.lang;
     let groups = groups(digest);
     if digest.week.is_none() && groups.iter().all(|(_, group)| group.lines.is_empty()) {
@@ -63,7 +64,7 @@ pub fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
         sections,
         unlisted,
     };
-    finish(lang, "digest", &page, subject.clone())
+    finish(templates, lang, "digest", &page, subject.clone())
 }
 
 /// What the digest and its week list, each subject once: first what the overview counts, then the reader's own rest.
@@ -93,7 +94,7 @@ fn joined(own: &Group, whole: Option<&Group>) -> Group {
 }
 
 /// An act as a mail.
-pub fn render_at_once(at_once: &AtOnce) -> Result<Rendered, RenderFault> {
+pub fn render_at_once(templates: &Templates, at_once: &AtOnce) -> Result<Rendered, RenderFault> {
     let lang = at_once.lang;
     let reference = clean_line(&at_once.reference, 64);
     let title = clean_line(&at_once.title, 500);
@@ -121,7 +122,7 @@ pub fn render_at_once(at_once: &AtOnce) -> Result<Rendered, RenderFault> {
         notes: at_once.notes.iter().map(|note| wording::note(lang, *note)).collect(),
         link: at_once.link.as_deref(),
     };
-    finish(lang, "at_once", &page, subject.clone())
+    finish(templates, lang, "at_once", &page, subject.clone())
 }
 
 /// Keeps the first line about each subject; what is taken away is taken off the total too.
@@ -170,8 +171,14 @@ fn paragraphs(text: &str) -> Vec<String> {
     text.lines().map(|line| clean_line(line, 4_000)).filter(|line| !line.is_empty()).collect()
 }
 
-fn finish<V: Serialize>(lang: Lang, name: &str, page: &V, subject: String) -> Result<Rendered, RenderFault> {
-    let (text, html) = layout::fill(lang, name, page)?;
+fn finish<V: Serialize>(
+    templates: &Templates,
+    lang: Lang,
+    name: &str,
+    page: &V,
+    subject: String,
+) -> Result<Rendered, RenderFault> {
+    let (text, html) = layout::fill(templates, lang, name, page)?;
     Ok(Rendered { subject, text, html })
 }
 

@@ -2,9 +2,18 @@
 
 use super::content::*;
 use super::render::*;
+use super::templates::Templates;
 use crate::domain::vocabulary::Part;
 use crate::domain::words::Lang;
 use chrono::NaiveDate;
+
+fn render_digest(digest: &Digest) -> Result<Rendered, RenderFault> {
+    super::render::render_digest(&Templates::built_in().unwrap(), digest)
+}
+
+fn render_at_once(at_once: &AtOnce) -> Result<Rendered, RenderFault> {
+    super::render::render_at_once(&Templates::built_in().unwrap(), at_once)
+}
 
 fn on(text: &str) -> NaiveDate {
     text.parse().unwrap()

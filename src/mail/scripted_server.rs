@@ -3,14 +3,17 @@
 use super::outcome::Phase;
 use super::server::{ServerOptions, SmtpServer};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 pub const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/fixtures/localhost.cert.pem");
+const STRANGER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/fixtures/elsewhere.cert.pem");
+const STRANGERS_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/fixtures/elsewhere.key.pem");
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/fixtures/localhost.key.pem");
 
 /// What the server does at one point of one conversation.
@@ -18,11 +21,19 @@ const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail/fixtures/localh
 pub enum Act {
     Behave,
     Say(&'static [u8]),
+    /// Says it and hangs up.
+    Leave(&'static [u8]),
     Drop,
+    /// Says nothing; of a mail it doesn't even read.
     Stall,
-    /// A line without end.
+    /// A line of ten megabytes.
     Flood,
+    /// A byte now and then, without end: of an answer, or taken of a mail.
+    Drip,
 }
+
+/// Twenty times a second stands for once a second: a twentieth of the patience too.
+const DRIP: Duration = Duration::from_millis(50);
 
 /// (number of the connection, mails taken on it, phase) → act.
 type Script = dyn Fn(usize, usize, Phase) -> Act + Send + Sync;
@@ -43,17 +54,39 @@ pub struct ScriptedServer {
 }
 
 /// What the server offers, and how it is protected.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Offer {
     pub implicit_tls: bool,
     pub capabilities: &'static [&'static str],
     /// Offered once TLS is on.
     pub inside_tls: &'static [&'static str],
+    /// Shows a certificate that nobody knows.
+    pub is_stranger: bool,
+    /// Takes in little at once, so that a mail is not all gone before it is read.
+    pub is_narrow: bool,
+    /// What it offers from the second connection on.
+    pub later: Option<&'static Self>,
+}
+
+impl Offer {
+    pub const NOTHING: Self = Self {
+        implicit_tls: false,
+        capabilities: &[],
+        inside_tls: &[],
+        is_stranger: false,
+        is_narrow: false,
+        later: None,
+    };
 }
 
 impl ScriptedServer {
-    pub async fn start(offer: Offer, script: impl Fn(usize, usize, Phase) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn start(offer: Offer, script: impl Fn(usize, usize, Phase) -> Act + Send + Sync + 'static) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        if offer.is_narrow {
+            socket.set_recv_buffer_size(8_192).unwrap();
+        }
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(16).unwrap();
         let port = listener.local_addr().unwrap().port();
         let log = Arc::new(Mutex::new(Log::default()));
         let script: Arc<Script> = Arc::new(script);
@@ -63,10 +96,11 @@ impl ScriptedServer {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 log.lock().unwrap().commands.push(Vec::new());
+                let offer = offer.later.copied().filter(|_| nth > 0).unwrap_or(offer);
                 let visit = Visit { nth, mails: 0, offer, script: Arc::clone(&script), log: Arc::clone(&log) };
                 tokio::spawn(async move {
                     if offer.implicit_tls {
-                        if let Ok(stream) = acceptor().accept(stream).await {
+                        if let Ok(stream) = acceptor(offer).accept(stream).await {
                             visit.talk(stream, true).await;
                         }
                     } else {
@@ -93,13 +127,14 @@ impl ScriptedServer {
     }
 }
 
-fn acceptor() -> TlsAcceptor {
-    let certificates = CertificateDer::pem_file_iter(CERTIFICATE).unwrap().map(Result::unwrap).collect();
+fn acceptor(offer: Offer) -> TlsAcceptor {
+    let (certificate, key) = if offer.is_stranger { (STRANGER, STRANGERS_KEY) } else { (CERTIFICATE, KEY) };
+    let certificates = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap).collect();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(certificates, PrivateKeyDer::from_pem_file(KEY).unwrap())
+        .with_single_cert(certificates, PrivateKeyDer::from_pem_file(key).unwrap())
         .unwrap();
     TlsAcceptor::from(Arc::new(config))
 }
@@ -125,11 +160,12 @@ struct Socket {
 
 impl Socket {
     async fn until(&mut self, end: &[u8]) -> Result<(Vec<u8>, usize), Over> {
-        let mut reads = 0;
+        let (mut reads, mut searched) = (0, 0);
         loop {
-            if let Some(at) = self.held.windows(end.len()).position(|window| window == end) {
-                return Ok((self.held.drain(..at + end.len()).collect(), reads));
+            if let Some(at) = self.held[searched..].windows(end.len()).position(|window| window == end) {
+                return Ok((self.held.drain(..searched + at + end.len()).collect(), reads));
             }
+            searched = self.held.len().saturating_sub(end.len());
             reads += 1;
             if self.stream.read_buf(&mut self.held).await.map_err(|_gone| Over)? == 0 {
                 return Err(Over);
@@ -154,14 +190,20 @@ impl Visit {
                     self.answer(&mut socket, Phase::Ehlo, ehlo(offers).as_bytes()).await
                 }
                 "STARTTLS" => match self.answer(&mut socket, Phase::Starttls, b"220 go ahead\r\n").await {
-                    Ok(()) => match acceptor().accept(socket.stream).await {
-                        Ok(stream) => {
-                            socket = Socket { stream: Box::new(stream), held: Vec::new() };
-                            in_tls = true;
-                            Ok(())
+                    Ok(()) => {
+                        // Said in the place of the handshake.
+                        if !matches!(self.act(&mut socket, Phase::Tls).await, Ok(false)) {
+                            return;
                         }
-                        Err(_) => return,
-                    },
+                        match acceptor(self.offer).accept(socket.stream).await {
+                            Ok(stream) => {
+                                socket = Socket { stream: Box::new(stream), held: Vec::new() };
+                                in_tls = true;
+                                Ok(())
+                            }
+                            Err(_) => return,
+                        }
+                    }
                     Err(over) => Err(over),
                 },
                 "AUTH" if line.ends_with("LOGIN") => {
@@ -205,7 +247,12 @@ impl Visit {
 
     /// Does what the script says; `true` where that was an answer.
     async fn act(&self, socket: &mut Socket, phase: Phase) -> Result<bool, Over> {
-        match (self.script)(self.nth, self.mails, phase) {
+        let act = (self.script)(self.nth, self.mails, phase);
+        if phase == Phase::Body && matches!(act, Act::Say(_) | Act::Leave(_) | Act::Flood) {
+            // In the middle of the mail, not ahead of it.
+            socket.stream.read_buf(&mut socket.held).await.map_err(|_gone| Over)?;
+        }
+        match act {
             Act::Behave => Ok(false),
             Act::Drop => Err(Over),
             Act::Say(words) => {
@@ -213,6 +260,12 @@ impl Visit {
                 socket.stream.flush().await.map_err(|_gone| Over)?;
                 Ok(true)
             }
+            Act::Leave(words) => {
+                socket.stream.write_all(words).await.map_err(|_gone| Over)?;
+                socket.stream.flush().await.map_err(|_gone| Over)?;
+                Err(Over)
+            }
+            Act::Stall if phase == Phase::Body => std::future::pending().await,
             Act::Stall => {
                 // Keeps the connection open, reads on, says nothing.
                 let mut sink = vec![0; 4_096];
@@ -221,8 +274,23 @@ impl Visit {
             }
             Act::Flood => {
                 let block = vec![b'2'; 65_536];
-                while socket.stream.write_all(&block).await.is_ok() {}
-                Err(Over)
+                for _ in 0..10_000_000 / block.len() {
+                    socket.stream.write_all(&block).await.map_err(|_gone| Over)?;
+                }
+                Ok(true)
+            }
+            Act::Drip => {
+                let mut byte = [b'2'];
+                loop {
+                    let dripped = if phase == Phase::Body {
+                        socket.stream.read_exact(&mut byte).await.map(drop)
+                    } else {
+                        socket.stream.write_all(&byte).await
+                    };
+                    dripped.map_err(|_gone| Over)?;
+                    socket.stream.flush().await.map_err(|_gone| Over)?;
+                    tokio::time::sleep(DRIP).await;
+                }
             }
         }
     }

@@ -1,8 +1,10 @@
 //! How this installation sends: who from, over what, over how many connections. Made from the settings, for the courier.
 
+use super::limits::Limits;
 use super::message::Address;
 use super::server::{ServerFault, ServerOptions, SmtpServer, Timeouts};
 use super::smtp::{Keep, SmtpSession};
+use super::templates::{FOLDER, TemplateFault, Templates};
 use super::transports::Transport;
 use crate::config::{self, Config};
 use crate::domain::address::is_domain;
@@ -10,6 +12,7 @@ use crate::domain::words::Lang;
 use chrono_tz::Tz;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use thiserror::Error;
 
 /// The sender's settings, understood.
 #[derive(Debug)]
@@ -18,8 +21,20 @@ pub struct Sender {
     pub(super) from: Address,
     /// Language of mailboxes, which have chosen none.
     pub(super) lang: Lang,
+    pub(super) templates: Templates,
+    /// Shared by all that is made from it: one for the process.
+    pub(super) limits: Arc<Limits>,
     connections: usize,
     outlet: Outlet,
+}
+
+/// Why mail can't be sent with these settings.
+#[derive(Debug, Error)]
+pub enum SenderFault {
+    #[error(transparent)]
+    Server(#[from] ServerFault),
+    #[error(transparent)]
+    Templates(#[from] TemplateFault),
 }
 
 #[derive(Debug)]
@@ -37,8 +52,8 @@ enum Outlet {
 }
 
 impl Sender {
-    /// The file transport writes to `outbox/` in the data directory.
-    pub fn from_config(config: &Config, data_dir: &Path) -> Result<Self, ServerFault> {
+    /// The file transport writes to `outbox/` in the data directory; an office's own templates lie in its `templates/`.
+    pub fn from_config(config: &Config, data_dir: &Path) -> Result<Self, SenderFault> {
         let mail = &config.mail;
         let outlet = match mail.transport {
             config::Transport::File => Outlet::File { dir: data_dir.join("outbox"), zone: config.office.time_zone },
@@ -47,16 +62,26 @@ impl Sender {
                 let options = ServerOptions {
                     hello: if is_domain(&mail.domain) { mail.domain.clone() } else { String::new() },
                     plain_hosts: mail.plaintext_allowed_hosts.clone(),
-                    ..ServerOptions::default()
+                    ca_file: Some(&mail.ca_file)
+                        .filter(|path| !path.as_os_str().is_empty())
+                        .map(|path| data_dir.join(path)),
+                    tls_name: Some(mail.tls_name.clone()).filter(|name| !name.is_empty()),
                 };
                 let server = SmtpServer::parse(mail.smtp_url.expose(), &options)?;
                 Outlet::Smtp { server: Arc::new(server), timeouts: timeouts(mail) }
             }
         };
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let limits = match &outlet {
+            Outlet::Smtp { .. } => Limits::new(count(mail.connections_per_domain), count(mail.mails_per_minute)),
+            Outlet::File { .. } | Outlet::None => Limits::new(0, 0),
+        };
         Ok(Self {
             from: mailbox(&mail.from),
             lang: config.office.locale,
-            connections: usize::try_from(mail.connections).unwrap_or(1),
+            templates: Templates::load(&data_dir.join(FOLDER))?,
+            limits,
+            connections: count(mail.connections),
             outlet,
         })
     }

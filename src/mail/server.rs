@@ -1,14 +1,19 @@
 //! Which SMTP server to use and how: parsed from one URL, so that what runs is known to make sense.
 
+use super::certificates::{Noting, Seen};
 use super::outcome::Phase;
 use crate::domain::address::is_domain;
 use crate::text_enum;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio_rustls::rustls;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -134,6 +139,27 @@ pub enum ServerFault {
     CaFile { path: PathBuf, reason: String },
 }
 
+impl ServerFault {
+    /// The setting to blame.
+    #[must_use]
+    pub const fn setting(&self) -> &'static str {
+        match self {
+            Self::CaFile { .. } => "mail.ca_file",
+            Self::TlsName(_) => "mail.tls_name",
+            Self::Hello(_) => "mail.domain",
+            Self::Url(_)
+            | Self::Scheme(_)
+            | Self::Host
+            | Self::Path
+            | Self::Setting(_)
+            | Self::Tls(_)
+            | Self::Credentials
+            | Self::HalfCredentials
+            | Self::PlainText(_) => "mail.smtp_url",
+        }
+    }
+}
+
 /// Settings beside the URL.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
@@ -152,6 +178,23 @@ pub(super) struct Credentials {
     pub password: String,
 }
 
+impl Credentials {
+    /// RFC 4616.
+    pub fn plain(&self) -> String {
+        STANDARD.encode(format!("\0{}\0{}", self.user, self.password))
+    }
+
+    pub fn login(&self) -> [String; 2] {
+        [STANDARD.encode(&self.user), STANDARD.encode(&self.password)]
+    }
+
+    /// What no record and no transcript may show, the longest first where one holds another.
+    pub fn secrets(&self) -> Vec<String> {
+        let [user_word, password_word] = self.login();
+        vec![self.plain(), password_word, self.password.clone(), user_word]
+    }
+}
+
 /// An SMTP server, ready to be spoken to.
 pub struct SmtpServer {
     host: String,
@@ -161,6 +204,7 @@ pub struct SmtpServer {
     pub(super) credentials: Option<Credentials>,
     pub(super) tls_name: ServerName<'static>,
     pub(super) tls_config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
     /// Was the host allowed by name? Else plain text goes to loopback addresses only, whatever the name resolves to.
     pub(super) plain_by_name: bool,
 }
@@ -184,6 +228,7 @@ impl SmtpServer {
         if tls == TlsMode::None && !plain_by_name && !is_loopback(&host) {
             return Err(ServerFault::PlainText(host));
         }
+        let roots = Arc::new(roots(options.ca_file.as_deref())?);
         let tls_name = options.tls_name.as_deref().unwrap_or(&host).to_owned();
         Ok(Self {
             port: url.port().unwrap_or(tls.default_port()),
@@ -191,7 +236,8 @@ impl SmtpServer {
             hello: hello(&options.hello)?,
             credentials: credentials(&url)?,
             tls_name: ServerName::try_from(tls_name.clone()).map_err(|_not_a_name| ServerFault::TlsName(tls_name))?,
-            tls_config: tls_config(options.ca_file.as_deref())?,
+            tls_config: tls_config(Arc::clone(&roots))?,
+            roots,
             plain_by_name,
             host,
         })
@@ -207,6 +253,20 @@ impl SmtpServer {
 
     pub const fn tls(&self) -> TlsMode {
         self.tls
+    }
+
+    /// As `tls_config`, keeping the certificate that is shown.
+    pub(super) fn noting(&self, seen: &Seen) -> std::io::Result<Arc<ClientConfig>> {
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
+            .build()
+            .map_err(std::io::Error::other)?;
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(std::io::Error::other)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Noting { inner, seen: Arc::clone(seen) }))
+            .with_no_client_auth();
+        Ok(Arc::new(config))
     }
 
     /// `host:port`, for records.
@@ -293,7 +353,7 @@ fn hello(name: &str) -> Result<String, ServerFault> {
     }
 }
 
-fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, ServerFault> {
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ServerFault> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let fault = |path: &Path, reason: String| ServerFault::CaFile { path: path.to_owned(), reason };
     if let Some(path) = ca_file {
@@ -307,9 +367,16 @@ fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, ServerFault> 
             return Err(fault(path, "it holds no certificate".to_owned()));
         }
     }
-    // The provider is named because a process-wide default exists only where somebody installed one.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    Ok(roots)
+}
+
+/// The provider is named because a process-wide default exists only where somebody installed one.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn tls_config(roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, ServerFault> {
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| ServerFault::Url(error.to_string()))?
         .with_root_certificates(roots)

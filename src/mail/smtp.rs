@@ -6,7 +6,8 @@
 
 use super::dialogue::{Dialogue, Failure};
 use super::outcome::{DeliveryResult, Outcome, Phase};
-use super::server::{SmtpServer, Timeouts};
+use super::server::{Credentials, SmtpServer, Timeouts};
+use super::transcript::{Listener, Transcript};
 use crate::domain::address::parse_address;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,8 @@ struct Open {
 }
 
 impl Open {
-    async fn new(server: &SmtpServer, timeouts: &Timeouts) -> Result<Self, Failure> {
-        let dialogue = Dialogue::open(server, timeouts).await?;
+    async fn new(server: &SmtpServer, timeouts: &Timeouts, transcript: Transcript) -> Result<Self, Failure> {
+        let dialogue = Dialogue::open(server, timeouts, transcript).await?;
         let now = Instant::now();
         Ok(Self { dialogue, since: now, last_used: now, mails: 0 })
     }
@@ -51,12 +52,20 @@ pub struct SmtpSession {
     timeouts: Timeouts,
     keep: Keep,
     open: Option<Open>,
+    transcript: Transcript,
 }
 
 impl SmtpSession {
     #[must_use]
-    pub const fn new(server: Arc<SmtpServer>, timeouts: Timeouts, keep: Keep) -> Self {
-        Self { server, timeouts, keep, open: None }
+    pub fn new(server: Arc<SmtpServer>, timeouts: Timeouts, keep: Keep) -> Self {
+        Self { server, timeouts, keep, open: None, transcript: Transcript::default() }
+    }
+
+    /// Somebody listens to what is said; secrets are hidden from them.
+    #[must_use]
+    pub fn heard_by(self, listener: Listener) -> Self {
+        let secrets = self.server.credentials.as_ref().map(Credentials::secrets).unwrap_or_default();
+        Self { transcript: Transcript::new(listener, secrets), ..self }
     }
 
     /// Will the next mail go over the connection that is open now?
@@ -102,7 +111,7 @@ impl SmtpSession {
                 done => return done,
             }
         }
-        let open = Open::new(&self.server, &self.timeouts).await?;
+        let open = Open::new(&self.server, &self.timeouts, self.transcript.clone()).await?;
         self.send_over(open, from, to, bytes).await
     }
 

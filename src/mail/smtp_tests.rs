@@ -5,7 +5,8 @@ use super::outcome::{DeliveryResult, Outcome, Phase};
 use super::scripted_server::{Act, Offer, ScriptedServer};
 use super::server::{ServerOptions, SmtpServer, Timeouts};
 use super::smtp::{Keep, SmtpSession};
-use std::sync::Arc;
+use super::transcript::Said;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ const MAIL: &[u8] = b"Subject: x\r\n\r\n.hidden dot\r\n..two\r\nlast\r\n";
 /// `MAIL` with its dots doubled, and the final one.
 const MAIL_ON_THE_WIRE: &[u8] = b"Subject: x\r\n\r\n..hidden dot\r\n...two\r\nlast\r\n.\r\n";
 
-const PLAIN: Offer = Offer { implicit_tls: false, capabilities: &["SIZE 1000000"], inside_tls: &[] };
+const PLAIN: Offer = Offer { capabilities: &["SIZE 1000000"], ..Offer::NOTHING };
 
 /// Enough for a loopback, short enough for a test that waits for it.
 fn patience() -> Timeouts {
@@ -40,7 +41,7 @@ async fn deliver(
     act: Act,
     timeouts: Timeouts,
 ) -> (Outcome, ScriptedServer) {
-    let server = ScriptedServer::start(offer, once(at, act)).await;
+    let server = ScriptedServer::start(offer, once(at, act));
     let mut session = SmtpSession::new(server.settings(user, tls), timeouts, Keep::default());
     let outcome = session.deliver(FROM, TO, MAIL).await;
     assert_eq!(session.is_reusable(), outcome.result == DeliveryResult::Sent);
@@ -49,7 +50,7 @@ async fn deliver(
 
 /// Every phase of a conversation with TLS and sign-in.
 const FULL: Offer =
-    Offer { implicit_tls: false, capabilities: &["STARTTLS"], inside_tls: &["AUTH PLAIN LOGIN", "SIZE 1000000"] };
+    Offer { capabilities: &["STARTTLS"], inside_tls: &["AUTH PLAIN LOGIN", "SIZE 1000000"], ..Offer::NOTHING };
 const FULL_PHASES: [Phase; 8] =
     [Phase::Greeting, Phase::Ehlo, Phase::Starttls, Phase::Auth, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Dot];
 
@@ -59,7 +60,7 @@ async fn deliver_in_full(at: Phase, act: Act, timeouts: Timeouts) -> Outcome {
 
 #[tokio::test]
 async fn a_mail_arrives_byte_for_byte_after_the_expected_words() {
-    let server = ScriptedServer::start(PLAIN, behave).await;
+    let server = ScriptedServer::start(PLAIN, behave);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     let outcome = session.deliver(FROM, TO, MAIL).await;
     let expected = Outcome {
@@ -94,7 +95,7 @@ async fn a_frozen_letter_arrives_as_it_was_frozen() {
         ticket_reference: None,
     };
     let frozen = freeze(&letter).unwrap();
-    let server = ScriptedServer::start(PLAIN, behave).await;
+    let server = ScriptedServer::start(PLAIN, behave);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     assert_eq!(session.deliver(FROM, TO, &frozen).await.result, DeliveryResult::Sent);
     let mail = &server.log().mails[0];
@@ -175,7 +176,7 @@ async fn a_server_that_never_reads_the_mail_is_left() {
     let big = "x".repeat(900) + "\r\n";
     let mail = format!("Subject: x\r\n\r\n{}", big.repeat(20_000));
     let stalls = |_: usize, _: usize, phase: Phase| if phase == Phase::Body { Act::Drop } else { Act::Behave };
-    let server = ScriptedServer::start(PLAIN, stalls).await;
+    let server = ScriptedServer::start(PLAIN, stalls);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     let outcome = session.deliver(FROM, TO, mail.as_bytes()).await;
     assert_eq!((outcome.result, outcome.phase), (DeliveryResult::Retry, Phase::Body));
@@ -183,8 +184,8 @@ async fn a_server_that_never_reads_the_mail_is_left() {
 
 #[tokio::test]
 async fn a_stripped_starttls_gets_no_sign_in_and_no_mail() {
-    let stripped = Offer { capabilities: &["AUTH PLAIN LOGIN"], ..Offer::default() };
-    let server = ScriptedServer::start(stripped, behave).await;
+    let stripped = Offer { capabilities: &["AUTH PLAIN LOGIN"], ..Offer::NOTHING };
+    let server = ScriptedServer::start(stripped, behave);
     let mut session = SmtpSession::new(server.settings("user:pw@", "starttls"), patience(), Keep::default());
     let outcome = session.deliver(FROM, TO, MAIL).await;
     assert_eq!((outcome.result, outcome.phase), (DeliveryResult::ChannelFault, Phase::Starttls));
@@ -203,7 +204,7 @@ async fn answers_smuggled_ahead_of_the_handshake_are_refused() {
 async fn starttls_and_implicit_tls_deliver_with_sign_in() {
     let implicit = Offer { implicit_tls: true, ..FULL };
     for (offer, tls, before) in [(FULL, "starttls", 2), (implicit, "implicit", 0)] {
-        let server = ScriptedServer::start(offer, behave).await;
+        let server = ScriptedServer::start(offer, behave);
         let mut session = SmtpSession::new(server.settings("user:pw@", tls), patience(), Keep::default());
         assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent, "{tls}");
         let commands = &server.log().commands[0];
@@ -215,7 +216,7 @@ async fn starttls_and_implicit_tls_deliver_with_sign_in() {
 #[tokio::test]
 async fn login_is_used_where_plain_is_not_offered() {
     let offer = Offer { inside_tls: &["AUTH=LOGIN"], ..FULL };
-    let server = ScriptedServer::start(offer, behave).await;
+    let server = ScriptedServer::start(offer, behave);
     let mut session = SmtpSession::new(server.settings("user:pw@", "starttls"), patience(), Keep::default());
     assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
     assert_eq!(server.log().commands[0][3..6], ["AUTH LOGIN", "dXNlcg==", "cHc="]);
@@ -237,7 +238,7 @@ async fn a_refusal_that_quotes_the_password_is_recorded_without_it() {
 
 #[tokio::test]
 async fn an_unknown_certificate_or_a_wrong_name_is_the_channels_fault() {
-    let server = ScriptedServer::start(Offer { implicit_tls: true, ..FULL }, behave).await;
+    let server = ScriptedServer::start(Offer { implicit_tls: true, ..FULL }, behave);
     let url = format!("smtp://user:pw@127.0.0.1:{}?tls=implicit", server.port);
     let wrong_name = ServerOptions {
         tls_name: Some("mail.gov.cn".to_owned()),
@@ -266,7 +267,7 @@ async fn nobody_listening_means_later() {
 
 #[tokio::test]
 async fn two_mails_share_one_connection_and_one_greeting() {
-    let server = ScriptedServer::start(PLAIN, behave).await;
+    let server = ScriptedServer::start(PLAIN, behave);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     for _ in 0..2 {
         assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
@@ -285,8 +286,7 @@ async fn a_connection_closed_meanwhile_is_opened_anew_once() {
         for at in [Phase::Mail, Phase::Rcpt, Phase::Data] {
             let server = ScriptedServer::start(PLAIN, move |connection, mails, phase| {
                 if connection == 0 && mails == 1 && phase == at { act } else { Act::Behave }
-            })
-            .await;
+            });
             let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
             for _ in 0..2 {
                 assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
@@ -301,8 +301,7 @@ async fn a_connection_closed_meanwhile_is_opened_anew_once() {
 async fn a_server_that_always_hangs_up_is_tried_twice_not_for_ever() {
     let server = ScriptedServer::start(PLAIN, |connection, mails, phase| {
         if phase == Phase::Mail && (connection > 0 || mails > 0) { Act::Drop } else { Act::Behave }
-    })
-    .await;
+    });
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
     assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Retry);
@@ -313,8 +312,7 @@ async fn a_server_that_always_hangs_up_is_tried_twice_not_for_ever() {
 async fn a_refusal_on_a_used_connection_is_not_asked_twice() {
     let server = ScriptedServer::start(PLAIN, |_, mails, phase| {
         if mails == 1 && phase == Phase::Rcpt { Act::Say(b"550 5.1.1 no such user\r\n") } else { Act::Behave }
-    })
-    .await;
+    });
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
     let outcome = session.deliver(FROM, TO, MAIL).await;
@@ -328,7 +326,7 @@ async fn a_connection_idle_old_or_used_up_is_not_used_again() {
     let keep = Keep::default();
     let worn = [Keep { idle: Duration::ZERO, ..keep }, Keep { age: Duration::ZERO, ..keep }, Keep { mails: 1, ..keep }];
     for keep in worn {
-        let server = ScriptedServer::start(PLAIN, behave).await;
+        let server = ScriptedServer::start(PLAIN, behave);
         let mut session = SmtpSession::new(server.settings("", "none"), patience(), keep);
         for _ in 0..2 {
             assert_eq!(session.deliver(FROM, TO, MAIL).await.result, DeliveryResult::Sent);
@@ -340,7 +338,7 @@ async fn a_connection_idle_old_or_used_up_is_not_used_again() {
 
 #[tokio::test]
 async fn two_hundred_mails_take_two_connections_and_one_read_each() {
-    let server = ScriptedServer::start(PLAIN, behave).await;
+    let server = ScriptedServer::start(PLAIN, behave);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     let begun = Instant::now();
     for _ in 0..200 {
@@ -355,7 +353,7 @@ async fn two_hundred_mails_take_two_connections_and_one_read_each() {
 
 #[tokio::test]
 async fn addresses_and_mails_that_could_forge_a_command_never_reach_the_wire() {
-    let server = ScriptedServer::start(PLAIN, behave).await;
+    let server = ScriptedServer::start(PLAIN, behave);
     let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
     let outcome = session.deliver(FROM, "a@b.cn>\r\nRCPT TO:<c@d.cn", MAIL).await;
     assert_eq!((outcome.result, outcome.phase), (DeliveryResult::Dead, Phase::Rcpt));
@@ -380,4 +378,54 @@ async fn an_answer_in_gbk_is_read_as_what_it_says() {
     )
     .await;
     assert_eq!((outcome.result, outcome.reply.as_str()), (DeliveryResult::Dead, "用户不存在"));
+}
+
+/// What a listener is told of one mail, its times left out.
+async fn heard(offer: Offer, tls: &str, options: Option<ServerOptions>) -> (Vec<String>, DeliveryResult) {
+    let server = ScriptedServer::start(offer, behave);
+    let settings = match options {
+        Some(options) => {
+            let url = format!("smtp://user:pw-4711@127.0.0.1:{}?tls={tls}", server.port);
+            Arc::new(SmtpServer::parse(&url, &options).unwrap())
+        }
+        None => server.settings("user:pw-4711@", tls),
+    };
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&lines);
+    let port = server.port.to_string();
+    let session = SmtpSession::new(settings, patience(), Keep::default());
+    let mut session = session.heard_by(Arc::new(move |said: Said| {
+        let by = serde_json::to_value(said.by).unwrap();
+        kept.lock().unwrap().push(format!("{}: {}", by.as_str().unwrap(), said.text.replace(&port, "25")));
+    }));
+    let outcome = session.deliver(FROM, TO, MAIL).await;
+    let lines = lines.lock().unwrap().clone();
+    (lines, outcome.result)
+}
+
+#[tokio::test]
+async fn a_listener_hears_everything_but_the_password() {
+    let (lines, result) = heard(FULL, "starttls", None).await;
+    assert_eq!(result, DeliveryResult::Sent);
+    insta::assert_snapshot!(lines.join("\n"));
+    let login = Offer { inside_tls: &["AUTH LOGIN"], ..FULL };
+    let (lines, _) = heard(login, "starttls", None).await;
+    let signing_in: Vec<&String> = lines.iter().skip_while(|line| *line != "client: AUTH LOGIN").take(6).collect();
+    insta::assert_snapshot!(format!("{signing_in:#?}"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_told_and_one_of_another_name_may_be_expected() {
+    let (lines, result) = heard(Offer { is_stranger: true, ..FULL }, "starttls", None).await;
+    assert_eq!(result, DeliveryResult::ChannelFault);
+    let last = lines.last().unwrap();
+    assert!(last.contains("CN=mail.elsewhere.cn") && last.contains("issuer \"O=Somebody else"), "{last}");
+    for (name, result) in [("localhost", DeliveryResult::Sent), ("mail.gov.cn", DeliveryResult::ChannelFault)] {
+        let options = ServerOptions {
+            tls_name: Some(name.to_owned()),
+            ca_file: Some(super::scripted_server::CERTIFICATE.into()),
+            ..ServerOptions::default()
+        };
+        assert_eq!(heard(FULL, "starttls", Some(options)).await.1, result, "{name}");
+    }
 }

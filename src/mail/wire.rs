@@ -1,9 +1,11 @@
 //! Bytes to and from an SMTP server: bounded replies, one write a command, TLS put on where asked.
 
+use super::certificates::Seen;
 use super::server::SmtpServer;
+use super::transcript::{Speaker, Transcript};
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -45,13 +47,14 @@ impl From<io::Error> for Trouble {
 
 pub(super) struct Wire {
     stream: BufReader<Box<dyn Duplex>>,
+    pub transcript: Transcript,
 }
 
 impl Wire {
     /// Nagle's algorithm off: with it each mail waits for the peer's delayed ACK, 44 ms.
-    pub fn new(stream: TcpStream) -> io::Result<Self> {
+    pub fn new(stream: TcpStream, transcript: Transcript) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(Box::new(stream)) })
+        Ok(Self { stream: BufReader::new(Box::new(stream)), transcript })
     }
 
     /// Speaks TLS from here on. Whatever was read ahead in the clear is refused, not taken as the server's word:
@@ -60,9 +63,21 @@ impl Wire {
         if !self.stream.buffer().is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "answers sent ahead of the TLS handshake"));
         }
-        let connector = TlsConnector::from(Arc::clone(&server.tls_config));
-        let stream = connector.connect(server.tls_name.clone(), self.stream.into_inner()).await?;
-        Ok(Self { stream: BufReader::new(Box::new(stream)) })
+        let transcript = self.transcript;
+        let seen = Seen::default();
+        // Its certificate is told also where the handshake ends with it.
+        let config = if transcript.is_heard() { server.noting(&seen)? } else { Arc::clone(&server.tls_config) };
+        let connected = TlsConnector::from(config).connect(server.tls_name.clone(), self.stream.into_inner()).await;
+        if let Some(certificate) = seen.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            transcript.tell(Speaker::Note, certificate);
+        }
+        let stream = connected?;
+        if let (Some(version), Some(suite)) =
+            (stream.get_ref().1.protocol_version(), stream.get_ref().1.negotiated_cipher_suite())
+        {
+            transcript.tell(Speaker::Note, format_args!("{version:?}, {:?}", suite.suite()));
+        }
+        Ok(Self { stream: BufReader::new(Box::new(stream)), transcript })
     }
 
     /// Writes all of it at once, and has sent it when it returns.
@@ -99,6 +114,9 @@ impl Wire {
     async fn read_line(&mut self) -> Result<Vec<u8>, Trouble> {
         let mut line = Vec::new();
         (&mut self.stream).take(LINE_BYTES).read_until(b'\n', &mut line).await?;
+        if !line.is_empty() && self.transcript.is_heard() {
+            self.transcript.tell(Speaker::Server, decode(line.trim_ascii_end()));
+        }
         if line.ends_with(b"\n") {
             Ok(line)
         } else if line.len() < usize::try_from(LINE_BYTES).unwrap_or(usize::MAX) {
@@ -129,4 +147,51 @@ fn split_line(line: &[u8]) -> Result<(u16, bool, String), Trouble> {
 /// Replies should be ASCII; Chinese servers also answer in GBK, and what they say is worth reading.
 fn decode(text: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(text).map_or_else(|_not_utf8| encoding_rs::GB18030.decode(text).0, Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+    use tokio::io::ReadBuf;
+
+    /// Ten megabytes in one line, and how much of it was taken.
+    struct LongLine {
+        left: usize,
+        taken: Arc<AtomicUsize>,
+    }
+
+    impl AsyncRead for LongLine {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let block = buffer.remaining().min(self.left);
+            buffer.put_slice(&vec![b'2'; block]);
+            self.left -= block;
+            self.taken.fetch_add(block, Ordering::Relaxed);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for LongLine {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_line_of_ten_megabytes_no_more_is_taken_than_one_buffer() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let line = LongLine { left: 10_000_000, taken: Arc::clone(&taken) };
+        let mut wire = Wire { stream: BufReader::new(Box::new(line)), transcript: Transcript::default() };
+        assert!(matches!(wire.read_reply().await, Err(Trouble::Garbage("an answer of too long a line"))));
+        // The reader's buffer of 8 KiB, of which a line may be 2 KiB.
+        assert_eq!(taken.load(Ordering::Relaxed), 8_192);
+    }
 }

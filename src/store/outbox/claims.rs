@@ -47,6 +47,11 @@ pub struct Claimed {
 /// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running. One that a
 /// worker died with is taken alone: if it is what kills them, the others need not die with it.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
+    claim_except(conn, claim, &[])
+}
+
+/// As `claim`, without those to these recipients (by their keys).
+pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> StoreResult<Claimed> {
     let clock = lease_clock(conn, claim.now.machine)?;
     let now = claim.now.office;
     let kinds = claimable(conn, clock, claim.now)?;
@@ -55,6 +60,7 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
         .filter(messages::next_at.le(now))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
         .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
+        .filter(messages::recipient.ne_all(recipients.to_vec()))
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
         .select(MessageRow::as_select()))?;

@@ -4,6 +4,7 @@ mod clock;
 mod commands;
 mod demo;
 mod imports;
+mod mail;
 mod rules;
 
 use crate::support::client::Client;

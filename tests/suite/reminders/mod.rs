@@ -2,11 +2,14 @@
 
 mod answers;
 mod downtime;
+mod faults;
 mod limits;
 mod once;
+mod pace;
 mod rules;
 mod running;
 mod sequence;
 mod simulation;
 mod stops;
+mod templates;
 mod wire;

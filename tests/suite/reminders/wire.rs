@@ -262,7 +262,8 @@ async fn after_five_days_a_mail_is_given_up() {
     let mut bureau = bureau(&server);
     let mut tries = 0;
     for _ in 0..100 {
-        let done = bureau.courier.until_idle(Pauses::Kept).await.unwrap();
+        // In a jump the rate, which such answers halve, doesn't matter.
+        let done = bureau.courier.until_idle(Pauses::Ignored).await.unwrap();
         tries += done.retried;
         if done.dead > 0 {
             break;

@@ -99,7 +99,7 @@ fn talk(stream: TcpStream, script: &Script, kept: &Mutex<Kept>) -> std::io::Resu
     let mut line = String::new();
     while lines.read_line(&mut line)? > 0 {
         match line.get(..4).unwrap_or_default() {
-            "EHLO" => say(None, "", "250 mail.example.cn\r\n", &mut lines)?,
+            "EHLO" => say(None, "", "250-mail.example.cn\r\n250 AUTH PLAIN LOGIN\r\n", &mut lines)?,
             "RCPT" => {
                 to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
                 say(Some(At::Rcpt), &to, "250 ok\r\n", &mut lines)?;
