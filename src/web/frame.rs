@@ -169,6 +169,7 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_release" => "done.mail_release",
         "mail_cancel" => "done.mail_cancel",
         "clock" => "done.clock",
+        "clock_accepted" => "done.clock_accepted",
         "closed" => "done.notice_closed",
         act => return act.parse().ok().map(|act| done_act(act, lens)),
     };

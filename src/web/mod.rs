@@ -54,6 +54,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
         .service(self::page("/sandbox/clock", "POST").route(post().to(sandbox::post_clock)))
         .service(page("/static/{name}").route(get().to(assets::get_asset)))
         .default_service(web::to(errors::nowhere));

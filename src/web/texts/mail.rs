@@ -43,6 +43,26 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("attempt.dead", "被拒收", "Refused for good"),
     ("attempt.uncertain", "结果不明", "Uncertain"),
     ("attempt.channel", "通道故障", "Channel fault"),
+    ("warning.title", "需要处理的系统情况", "What keeps mails from leaving"),
+    (
+        "warning.clock",
+        "系统时钟由 {trusted} 跳到 {found}，已停止检查和发送提醒。时间无误请由管理员确认；有误请校正系统时钟。",
+        "The clock leapt from {trusted} to {found}, so no reminder is planned or sent. If it is right, an admin accepts it; if \
+         not, put the system’s clock right.",
+    ),
+    ("warning.accept_clock", "时间无误，恢复发送", "The time is right: send again"),
+    (
+        "warning.silent",
+        "自 {at} 起没有检查过提醒，请管理员检查服务是否在运行。",
+        "Nobody has looked for due reminders since {at}. Ask the administrator whether the service runs.",
+    ),
+    (
+        "warning.paused",
+        "邮件通道自 {since} 起故障，暂停发送：{reason}",
+        "The mail channel has been at fault since {since} and rests: {reason}",
+    ),
+    ("warning.undelivered", "有 {n} 封邮件未送达，请处理。", "{n} {n:mail|mails} could not be delivered and {n:waits|wait} for you."),
+    ("done.clock_accepted", "已确认时间，恢复检查和发送。", "The time is accepted; reminders go on."),
     ("reminder.planned", "计划中", "Planned"),
     ("reminder.queued", "待发送", "Queued"),
     ("reminder.sent", "已发送", "Sent"),

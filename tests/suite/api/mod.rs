@@ -3,6 +3,7 @@
 mod attachments;
 mod conventions;
 mod documents;
+mod messages;
 mod notices;
 mod repeats;
 mod sign_in;
