@@ -69,10 +69,10 @@ pub async fn get_readiness(state: State) -> HttpResponse {
         Err(reason) => (None, Err(reason)),
     };
     let mut checks = vec![Check::of("database", database), Check::of("disk", disk(&state).await)];
+    checks.extend(state.probes.iter().map(|probe| Check::of(probe.name, (probe.check)())));
     if let Some(engine) = &engine {
         checks.push(Check::of("look", looked(engine, state.settings.tick)));
     }
-    checks.extend(state.probes.iter().map(|probe| Check::of(probe.name, (probe.check)())));
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(Readiness { ready, checks, engine })

@@ -11,6 +11,7 @@ pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod rehearsal;
 pub mod reminders;
 pub mod requests;
 pub mod tickets;

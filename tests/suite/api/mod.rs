@@ -6,6 +6,7 @@ mod documents;
 mod messages;
 mod notices;
 mod repeats;
+mod service;
 mod sign_in;
 mod tickets;
 mod tokens;

@@ -1,8 +1,11 @@
 //! The desk and a unit's work: figures that equal the lists behind them, and what is to be done next.
 
-use super::reader::{Reader, app, reader};
+use super::reader::{Reader, app, reader, reader_in};
 use crate::support::round;
 use chrono::TimeDelta;
+use rectify::domain::instant::Instant;
+use rectify::store::ledger;
+use rectify::store::outbox::{self, Hold};
 use serde_json::json;
 
 /// Every figure of a page, with its address.
@@ -128,4 +131,56 @@ fn a_list_is_narrowed_sorted_and_turned_over_with_its_filter_kept() {
     }
     // A blank field of the filter's form narrows nothing.
     reader.read("/tickets?q=&notice=&unit=&due_from=").says("63 items");
+}
+
+#[test]
+fn the_desk_warns_of_a_clock_that_leapt_and_an_admin_accepts_it_there() {
+    let app = app();
+    reader(&app, "admin").read("/").never_says("The clock leapt");
+    let leapt = |now: Instant| Hold { trusted: now.minus(TimeDelta::days(400)), found: now };
+    app.world.write_now(move |tx| Ok(outbox::set_hold(tx.conn, &leapt(tx.now))?)).unwrap();
+    let coordinator = reader(&app, "coordinator").read("/");
+    coordinator.says("The clock leapt from");
+    assert!(!coordinator.html.contains("/engine/accept-clock"), "an admin's to accept");
+    reader_in(&app, "coordinator", "zh-CN").read("/").says("系统时钟由");
+    let admin = reader(&app, "admin");
+    let desk = admin.send(&admin.read("/").form("/engine/accept-clock"));
+    desk.says("The time is accepted");
+    desk.never_says("The clock leapt");
+    assert!(app.world.read_now(|read| Ok(outbox::hold(read.conn)?)).unwrap().is_none());
+    reader(&app, "liaison").read("/").never_says("The clock leapt");
+}
+
+#[test]
+fn nobody_but_an_admin_accepts_a_clock_whatever_they_send() {
+    let app = app();
+    let leapt = |now: Instant| Hold { trusted: now.minus(TimeDelta::days(400)), found: now };
+    app.world.write_now(move |tx| Ok(outbox::set_hold(tx.conn, &leapt(tx.now))?)).unwrap();
+    let coordinator = reader(&app, "coordinator");
+    let mut forged = coordinator.read("/").form("/sign-out");
+    "/engine/accept-clock".clone_into(&mut forged.action);
+    assert_eq!(forged.send(coordinator.client()).status, 403);
+    assert!(app.world.read_now(|read| Ok(outbox::hold(read.conn)?)).unwrap().is_some());
+    assert_eq!(coordinator.ask("/engine/accept-clock").status, 405);
+}
+
+#[test]
+fn the_desk_warns_of_a_paused_channel_of_lost_mail_and_of_a_planner_that_says_nothing() {
+    let app = app();
+    round::issue(&app);
+    app.world
+        .write_now(|tx| {
+            ledger::note_look(tx.conn, tx.now)?;
+            outbox::set_pause(tx.conn, "535 wrong password", tx.machine_now)?;
+            Ok(())
+        })
+        .unwrap();
+    let coordinator = reader(&app, "coordinator");
+    let desk = coordinator.read("/");
+    desk.says("rests: 535 wrong password");
+    desk.never_says("Nobody has looked");
+    desk.never_says("could not be delivered");
+    app.pass(TimeDelta::minutes(11));
+    coordinator.read("/").says("Nobody has looked for due reminders since");
+    reader_in(&app, "viewer", "zh-CN").read("/").says("没有检查过提醒");
 }
