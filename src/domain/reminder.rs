@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 mod record;
 mod rule;
+pub mod why;
 pub use record::{EndReason, MessageKind, MessageState, ReminderState, Told};
 pub use rule::{
     Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules,

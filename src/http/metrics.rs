@@ -133,9 +133,8 @@ impl Watched {
 /// # Errors
 /// When the listener can't be used.
 pub fn watch(state: State, listener: TcpListener) -> std::io::Result<Watched> {
-    let server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).route("/metrics", web::get().to(get_openly))
-    });
+    let server =
+        HttpServer::new(move || App::new().app_data(state.clone()).route("/metrics", web::get().to(get_openly)));
     // Whoever stops the server stops this one; it has nothing to end.
     let server = server.workers(1).disable_signals().listen(listener)?.run();
     let handle = server.handle();
@@ -168,7 +167,11 @@ fn registry(metrics: &Metrics, engine: &EngineOut) -> Registry {
     }
     registry.register("outbox_messages", "Mails that are not done with, by state", outbox);
     let waited = engine.mail.oldest_due_at.map_or(0.0, |at| seconds_since(engine, at));
-    registry.register("outbox_oldest_due_seconds", "How long the longest-waiting mail is late", ConstGauge::new(waited));
+    registry.register(
+        "outbox_oldest_due_seconds",
+        "How long the longest-waiting mail is late",
+        ConstGauge::new(waited),
+    );
     if let Some(at) = engine.looked_at {
         let lag = ConstGauge::new(seconds_since(engine, at));
         registry.register("reminder_lag_seconds", "Since the last look at the reminders that was noted", lag);

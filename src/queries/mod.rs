@@ -18,3 +18,4 @@ pub mod tickets;
 pub mod timeline;
 pub mod units;
 pub mod users;
+pub mod why;

@@ -13,8 +13,8 @@ use crate::web::form::Sent;
 use crate::web::frame::sees_mail;
 use crate::web::lens::{Day, Lens};
 use crate::web::picks::{ask, uncounted};
-use crate::web::view::{Button, TicketLine, act_href, path_segment};
 use crate::web::texts::say_with;
+use crate::web::view::{Button, TicketLine, act_href, path_segment};
 use crate::web::visit::{Room, Visit, see_other};
 use actix_web::HttpResponse;
 use chrono::TimeDelta;
@@ -122,7 +122,11 @@ pub async fn get_desk(visit: Visit) -> HttpResponse {
     };
     drop(frame);
     let tick = TimeDelta::from_std(visit.state.settings.tick).unwrap_or(QUIET);
-    if office { visit.page("desk.html", move |room| desk(room, tick)).await } else { visit.page("my_work.html", work).await }
+    if office {
+        visit.page("desk.html", move |room| desk(room, tick)).await
+    } else {
+        visit.page("my_work.html", work).await
+    }
 }
 
 /// A list's address among the pages: the same query as over REST.
@@ -318,8 +322,7 @@ fn requirements(room: &mut Room<'_, '_>) -> Outcome<Vec<OpenRequirements>> {
     let search = NoticeQuery { state: vec![NoticeState::Issued] };
     let slice = notices::list(room.read, room.who, &search, &uncounted(NOTICES, None, "web requirements"))?;
     let lens = room.lens;
-    let may_answer =
-        room.who.has_any(&[Role::Liaison, Role::Leader]);
+    let may_answer = room.who.has_any(&[Role::Liaison, Role::Leader]);
     let mut found = Vec::new();
     for notice in slice.items {
         let asked = notices::requirements(room.read, room.who, &notice.code)?;

@@ -124,6 +124,7 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
     ];
     if sees_mail(who) {
         places.push((lens.t("rail.mail"), "/mail"));
+        places.push((lens.t("rail.reminders"), "/reminders"));
     }
     let here =
         |href: &str| if href == "/" { path == "/" } else { path == href || path.starts_with(&format!("{href}/")) };

@@ -18,6 +18,7 @@ mod mail;
 mod mail_text;
 mod notices;
 mod picks;
+mod rehearsal;
 mod sandbox;
 mod sign_in;
 mod templates;
@@ -54,6 +55,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(page("/reminders").route(get().to(rehearsal::get_rehearsal)))
         .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
         .service(self::page("/sandbox/clock", "POST").route(post().to(sandbox::post_clock)))
         .service(page("/static/{name}").route(get().to(assets::get_asset)))

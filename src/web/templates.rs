@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 20] = templates![
+const TEMPLATES: [(&str, &str); 21] = templates![
     "account.html",
     "act.html",
     "desk.html",
@@ -30,6 +30,7 @@ const TEMPLATES: [(&str, &str); 20] = templates![
     "notice.html",
     "notices.html",
     "parts.html",
+    "rehearsal.html",
     "resume.html",
     "sign_in.html",
     "ticket.html",

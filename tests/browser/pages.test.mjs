@@ -49,6 +49,7 @@ function pages(login) {
       ["letter-register", "/feedback/new?ticket=2021Q1-F03-09"],
       ["mails", "/mail"],
       ["mail", `/mail/${mail}`],
+      ["rehearsal", "/reminders"],
     ],
     "430502-liaison": [
       ["work", "/"],

@@ -5,6 +5,7 @@ mod conventions;
 mod documents;
 mod messages;
 mod notices;
+mod reminders;
 mod repeats;
 mod service;
 mod sign_in;

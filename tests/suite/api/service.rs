@@ -107,13 +107,16 @@ fn the_figures_are_those_of_the_outbox_and_of_the_last_look() {
     round::issue(&app);
     look(&app);
     app.pass(TimeDelta::seconds(90));
-    let queued = app.by("admin").get("/api/v1/messages?state=queued&count=true").is(200).json()["total"].as_f64().unwrap();
+    let queued =
+        app.by("admin").get("/api/v1/messages?state=queued&count=true").is(200).json()["total"].as_f64().unwrap();
     let text = scrape(&app);
     assert!((value(&text, "rectify_outbox_messages{state=\"queued\"}") - queued).abs() < 0.1 && queued > 0.0);
     assert!(value(&text, "rectify_outbox_messages{state=\"dead\"}") < 0.1);
     assert!((value(&text, "rectify_reminder_lag_seconds") - 90.0).abs() < 0.1);
     assert!((value(&text, "rectify_outbox_oldest_due_seconds") - 90.0).abs() < 1.0, "{text}");
-    assert!((value(&text, &format!("rectify_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))) - 1.0).abs() < 0.1);
+    assert!(
+        (value(&text, &format!("rectify_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))) - 1.0).abs() < 0.1
+    );
     assert!(value(&text, "rectify_clock_held") < 0.1);
     leap(&app);
     assert!((value(&scrape(&app), "rectify_clock_held") - 1.0).abs() < 0.1);

@@ -2,8 +2,10 @@
 
 mod answers;
 mod once;
+mod rehearsal;
 mod running;
 mod sequence;
 mod stops;
 mod storm;
+mod why;
 mod wire;
