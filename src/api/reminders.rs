@@ -39,7 +39,7 @@ pub async fn list_ticket_reminders(call: Call, id: web::Path<String>, list: List
 
 /// What the planner would tell in a span of time, if nothing changed and the server never stopped. Nothing is recorded or
 /// sent. Mails that answer an act at once and mails that are queued already are not among it.
-#[utoipa::path(tag = "reminders", responses((status = 200, body = Rehearsal)))]
+#[utoipa::path(tag = "reminders", request_body = Span, responses((status = 200, body = Rehearsal)))]
 #[post("/reminders/rehearsal")]
 pub async fn rehearse_reminders(call: Call, body: Body<Span>) -> Answer {
     call.read(body, |read, who, span| Reply::json(&rehearsal::rehearse(read, who, span)?)).await

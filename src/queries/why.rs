@@ -82,6 +82,9 @@ pub struct NotToldOut {
     #[schema(required = true)]
     pub attempt: Option<AttemptOut>,
     pub words: String,
+    /// The reason in words, for a page that names the rest itself.
+    #[serde(skip)]
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -311,6 +314,7 @@ impl Teller<'_> {
             message_id: None,
             attempt: None,
             words,
+            why,
         }
     }
 

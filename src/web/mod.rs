@@ -29,6 +29,7 @@ mod timeline;
 mod uploads;
 mod view;
 mod visit;
+mod why;
 
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig, get, post};

@@ -4,6 +4,7 @@ mod clock;
 mod commands;
 mod demo;
 mod imports;
+mod rehearsal;
 
 use crate::support::client::Client;
 use crate::support::database::Place;

@@ -184,3 +184,47 @@ fn the_desk_warns_of_a_paused_channel_of_lost_mail_and_of_a_planner_that_says_no
     coordinator.read("/").says("Nobody has looked for due reminders since");
     reader_in(&app, "viewer", "zh-CN").read("/").says("没有检查过提醒");
 }
+
+#[test]
+fn the_next_thirty_days_are_listed_by_day_with_one_days_mails_in_full() {
+    let app = app();
+    let coordinator = reader(&app, "coordinator");
+    round::issue(&app);
+    let page = coordinator.read("/reminders");
+    page.says("Reminders of the next 30 days");
+    page.says("Mails of Tue 3 Mar 2026");
+    page.says("liaison 同志 liaison@example.cn Tue 3 Mar 2026 08:30 (in 23 hours) 2026Q1-F01-01 Not acknowledged");
+    let later = page.links().into_iter().find(|link| link.contains("on=2026-03-13")).unwrap();
+    let due = coordinator.read(&later);
+    due.says("Mails of Fri 13 Mar 2026");
+    due.says("Due today");
+    assert!(due.html.len() < 100_000, "{} bytes", due.html.len());
+    reader_in(&app, "viewer", "zh-CN").read("/reminders?on=2026-03-13").says("2026年3月13日（周五） 的邮件");
+    assert_eq!(reader(&app, "liaison").ask("/reminders").status, 403);
+    let links = coordinator.read("/").html;
+    assert!(links.contains("href=\"/reminders\"") || links.contains("&#x2f;reminders"), "the rail leads there");
+}
+
+#[test]
+fn a_tickets_page_answers_why_somebody_got_a_mail_or_did_not() {
+    let app = app();
+    round::issue(&app);
+    let coordinator = reader(&app, "coordinator");
+    let page = coordinator.read("/tickets/2026Q1-F01-01");
+    page.says("Why did, or didn’t, somebody get a mail?");
+    let of = |page: &super::reader::Page, name: &str| {
+        let shown = format!(">{name}<");
+        let option = page.html.split("<option value=\"").skip(1).find(|part| part.contains(&shown)).unwrap();
+        option.split('"').next().unwrap().to_owned()
+    };
+    let liaison = of(&page, "liaison 同志");
+    let answer = coordinator.read(&format!("/tickets/2026Q1-F01-01?why={liaison}"));
+    answer.says("liaison 同志 was never told of 2026Q1-F01-01.");
+    answer.says("its mail is queued");
+    let own = reader_in(&app, "liaison", "zh-CN");
+    let page = own.read("/tickets/2026Q1-F01-01");
+    page.never_says("coordinator 同志");
+    own.read(&format!("/tickets/2026Q1-F01-01?why={}", of(&page, "leader 同志"))).says("leader 同志没有收到过");
+    let foreign = of(&coordinator.read("/tickets/2026Q1-F01-01"), "coordinator 同志");
+    assert_eq!(own.ask(&format!("/tickets/2026Q1-F01-01?why={foreign}")).status, 404);
+}
