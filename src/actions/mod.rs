@@ -1,6 +1,7 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
 pub mod attachments;
+pub mod calendars;
 pub mod clock;
 pub mod feedback;
 pub mod findings;
@@ -10,6 +11,8 @@ pub mod issue;
 pub mod messages;
 pub mod notices;
 pub mod record;
+pub mod reminder_rules;
+pub mod replan;
 pub mod requests;
 pub mod sandbox;
 pub mod sign_in;

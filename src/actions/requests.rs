@@ -1,6 +1,7 @@
 //! What a unit asks for and the office decides: objections (异议) and extensions (延期). A request is the timeline's
 //! own line, so its id is that event's id.
 
+use crate::actions::calendars;
 use crate::actions::record::check_version;
 use crate::actions::tickets::{Held, act, hold, next_lead, open};
 use crate::domain::actor::Actor;
@@ -66,6 +67,10 @@ pub fn ask_extension(
     };
     let to = check.done(to)?.ok_or_else(|| Refusal::field(Fault::at("/to", Code::FieldRequired)))?;
     let ticket_id = act(tx, actor, &held, Command::AskExtension { to, reason, progress })?;
+    match asked.working_days {
+        Some(days) => calendars::ask_in_working_days(tx, &held.row, days)?,
+        None => calendars::settle_request(tx, &held.row, None)?,
+    }
     last_event(tx, ticket_id)
 }
 
@@ -103,8 +108,13 @@ pub fn decide_extension(
     }
     let reason = check.done(reason)?;
     let asked = request.asked.payload.get("to").and_then(Value::as_str).and_then(|text| text.parse().ok());
+    let counted = calendars::asked_in_working_days(tx, &held.row)?;
+    let asked = counted.or(asked);
     let to = if approve { to.or(asked) } else { None };
-    act(tx, actor, &held, Command::DecideExtension { reason, to })
+    let granted = counted.filter(|counted| to == Some(*counted));
+    let ticket_id = act(tx, actor, &held, Command::DecideExtension { reason, to })?;
+    calendars::settle_request(tx, &held.row, granted)?;
+    Ok(ticket_id)
 }
 
 /// Decides a pending objection; upheld, the ticket goes to `unit`, or else to the unit that was proposed.

@@ -1,21 +1,24 @@
 //! `/calendars`: holidays and make-up working days, and deadlines counted by them.
 
+use crate::actions::calendars::{self as acts, CalendarChanges, DayChange, Intent};
 use crate::api::call::{Answer, Call, Reply};
+use crate::api::json::Body;
 use crate::api::params::Params;
+use crate::api::reminder_rules::DryRun;
 use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::queries::calendars::{self, CalendarYear};
-use actix_web::{get, web};
-use chrono::NaiveDate;
-use serde::Deserialize;
+use actix_web::{get, put, web};
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 /// Working days that are counted at most.
 const WORKING_DAYS_MAX: u16 = 1_000;
 
 pub fn routes(config: &mut Routes<'_>) {
     // The longer name first: `deadline` is no year.
-    config.service(count_deadline).service(get_calendar_year);
+    config.service(count_deadline).service(get_calendar_year).service(set_calendar_day);
 }
 
 /// A start and a number of working days.
@@ -52,6 +55,62 @@ pub async fn get_calendar_year(call: Call, path: web::Path<(String, String)>) ->
         let (code, year) = path.into_inner();
         let year = year.parse().map_err(|_not_a_year| Refusal::missing())?;
         let year = calendars::year(read, &code, year)?;
+        Reply::row(&year, year.version)
+    })
+    .await
+}
+
+/// What a change of the calendar would do.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct CalendarTried {
+    /// Always true.
+    pub dry_run: bool,
+    /// The day's year, as it would be.
+    pub calendar: CalendarYear,
+    pub changes: CalendarChanges,
+}
+
+/// The year as it is now, or with `dry_run` what would change.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum CalendarAnswer {
+    Changed(CalendarYear),
+    Tried(CalendarTried),
+}
+
+/// Decrees a day off, a Saturday or Sunday that is worked, or a day like its week. Due dates of open tickets that were
+/// given in working days move with it, and the reminders of all; dates given as dates stay. With `dry_run=true` nothing
+/// changes, and the answer is what would.
+#[utoipa::path(tag = "calendars", params(DryRun), request_body = DayChange,
+    responses((status = 200, body = CalendarAnswer)))]
+#[put("/calendars/{code}/days/{date}")]
+pub async fn set_calendar_day(
+    call: Call,
+    path: web::Path<(String, String)>,
+    dry: Params<DryRun>,
+    body: Body<DayChange>,
+) -> Answer {
+    let (code, date) = path.into_inner();
+    let version = call.version;
+    let intent = move |(_, change): (DryRun, DayChange)| {
+        let not_a_date = |_| Refusal::field(Fault::new(Place::Parameter("date".to_owned()), Code::FieldDate));
+        let date: NaiveDate = date.parse().map_err(not_a_date)?;
+        Ok::<_, Refusal>((Intent::Day { code, date, version, change }, date.year()))
+    };
+    if dry.peek().is_some_and(|dry| dry.dry_run) {
+        return call
+            .read((dry, body), move |read, who, given| {
+                let (intent, year) = intent(given)?;
+                let tried = acts::rehearse(read, who, intent)?;
+                let calendar = calendars::year_of(&tried.calendar, year, read.office.today(read.now))?;
+                Reply::json(&CalendarTried { dry_run: true, calendar, changes: tried.changes })
+            })
+            .await;
+    }
+    call.write((dry, body), move |tx, who, given| {
+        let (intent, year) = intent(given)?;
+        acts::apply(tx, who, intent)?;
+        let year = calendars::year_of(&tx.office.calendar, year, tx.office.today(tx.now))?;
         Reply::row(&year, year.version)
     })
     .await

@@ -20,6 +20,7 @@ pub mod openapi;
 pub mod overview;
 pub mod page;
 pub mod params;
+pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
 pub mod routes;
@@ -59,6 +60,7 @@ pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
     config
+        .configure(reminder_rules::routes)
         .configure(reminders::routes)
         .configure(messages::routes)
         .configure(engine::routes)

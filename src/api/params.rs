@@ -26,6 +26,14 @@ pub struct Listed<T> {
     pub filter: T,
 }
 
+impl<T> Params<T> {
+    /// The value, if it fits, before it is settled who asks.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.0.as_ref().ok()
+    }
+}
+
 impl<T: Send + 'static> Input for Params<T> {
     type Value = T;
 

@@ -1,7 +1,7 @@
 //! `rectify import`: an office's CSV files, the way an administrator at the machine takes them in.
 
-use super::General;
 use super::say::{CliFault, complain, fault_words, problem, say, say_json, unreadable};
+use super::{General, calendar};
 use crate::actions::imports::{self, Fate, File, Imported, Kind};
 use crate::domain::actor::Actor;
 use crate::domain::words::Lang;
@@ -24,6 +24,8 @@ Chinese, in any order; lists inside a cell are separated by `;`:
   requirements  code,text,unit_codes                                                                     (--notice)
   assets        code,kind,name,address,platform,unit_code,supervising_unit_code,finding_codes
 
+  calendar      date,kind,name: a year's days off and make-up working days, or a TOML file like config/calendars/cn.toml
+
 All of a file is taken in, or nothing: every bad cell is told with its line, column and reason. Codes and logins
 recognise what is there, so a file may be imported again: rows that say nothing new change nothing. A column that is
 left out leaves its values as they are, an empty cell clears them. Users get no password here: `rectify user password`.
@@ -32,15 +34,16 @@ Examples:
   rectify import units units.csv --dry-run
   rectify import users 用户.csv
   rectify import findings findings.csv --notice 2021Q2
-  rectify import units units.csv --json | jq .created";
+  rectify import units units.csv --json | jq .created
+  rectify import calendar 2027.csv --dry-run       tells which due dates and reminders would move";
 
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
     /// What the file holds
     #[arg(value_parser = kinds())]
-    kind: Kind,
-    /// The CSV file
+    kind: What,
+    /// The CSV file; of a calendar also TOML
     file: PathBuf,
     /// The draft that findings, coverage rows, requirements and assets' findings belong to, by its code
     #[arg(long, value_name = "CODE")]
@@ -53,16 +56,30 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-fn kinds() -> impl TypedValueParser<Value = Kind> {
-    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.as_str())).try_map(|word| word.parse::<Kind>())
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Rows(Kind),
+    Calendar,
+}
+
+const CALENDAR: &str = "calendar";
+
+fn kinds() -> impl TypedValueParser<Value = What> {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.as_str()).chain([CALENDAR]))
+        .try_map(|word| if word == CALENDAR { Ok(What::Calendar) } else { word.parse::<Kind>().map(What::Rows) })
 }
 
 pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, CliFault> {
+    let kind = match arguments.kind {
+        What::Rows(kind) => kind,
+        What::Calendar => return calendar::import(general, &arguments.file, arguments.dry_run, arguments.json),
+    };
     let shown = arguments.file.display().to_string();
     let bytes = std::fs::read(&arguments.file).map_err(|fault| unreadable(&shown, &fault))?;
     let installation = general.open(Purpose::SetUp)?;
     let lang = installation.lang();
-    let (kind, notice, dry_run) = (arguments.kind, arguments.notice.clone(), arguments.dry_run);
+    let (notice, dry_run) = (arguments.notice.clone(), arguments.dry_run);
     let outcome = installation.world.write_now(move |tx| {
         let file = File { kind, bytes: &bytes, notice: notice.as_deref() };
         let actor = Actor::system("cli");
@@ -124,7 +141,7 @@ fn summary(imported: &Imported, arguments: &Arguments, lang: Lang) -> String {
             };
             let _ = writeln!(text, "  {fate} {} ({}:{})", row.key, arguments.file.display(), row.row);
         }
-    } else if arguments.kind == Kind::Users && *created > 0 {
+    } else if arguments.kind == What::Rows(Kind::Users) && *created > 0 {
         text.push_str(lang.pick(
             "新用户还没有密码。逐个设置：rectify user password 登录名\n",
             "The new users have no password yet. For each: rectify user password LOGIN\n",

@@ -2,12 +2,14 @@
 //! 0 done, 1 failed, 2 misused.
 
 mod audit;
+mod calendar;
 mod clock;
 mod config;
 mod demo;
 mod import;
 mod openapi;
 mod remind;
+mod rules;
 mod say;
 mod serve;
 mod server;
@@ -69,10 +71,13 @@ enum Command {
     Serve(serve::Arguments),
     /// Make a sandbox with the source notice, or go on with one, and serve it
     Demo(demo::Arguments),
-    /// Take in units, users, findings, coverage rows, requirements or assets from a CSV file
+    /// Take in units, users, findings, coverage rows, requirements, assets or a calendar from a file
     Import(import::Arguments),
     /// Look once at what is due and deliver it
     Remind(remind::Arguments),
+    /// Read and keep the reminder rules
+    #[command(subcommand)]
+    Rules(rules::Rules),
     /// Make and keep accounts
     #[command(subcommand)]
     User(user::User),
@@ -100,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(general, &arguments),
         Command::Demo(arguments) => demo::run(general, &arguments),
         Command::Remind(arguments) => remind::run(general, &arguments),
+        Command::Rules(rules) => rules::run(general, &rules),
         Command::User(user) => user::run(general, user),
         Command::Token(token) => token::run(general, token),
         Command::Import(arguments) => import::run(general, &arguments),

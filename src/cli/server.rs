@@ -1,9 +1,12 @@
 //! What `serve` and `demo` share: the address is taken first, everything is opened, then it listens, works and stops.
 
 use super::say::CliFault;
+use crate::actions::calendars::{self, Intent};
 use crate::actions::sandbox::set_clock;
 use crate::api;
 use crate::config::{Config, ConfigFault};
+use crate::domain::actor::Actor;
+use crate::domain::calendar::{CN_TOML, Calendar};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::http::health::Probe;
@@ -13,7 +16,7 @@ use crate::http::state::State;
 use crate::installation::Installation;
 use crate::mail::{Courier, Sender};
 use crate::reminders::{self, Runner, Tally};
-use crate::transaction::World;
+use crate::transaction::{Failure, World};
 use crate::web;
 use chrono::TimeDelta;
 use std::future::Future;
@@ -63,6 +66,27 @@ pub(super) fn sender(config: &Config, data_dir: &Path) -> Result<Sender, ConfigF
     Sender::from_config(config, data_dir).map_err(|fault| Config::unusable("mail.smtp_url", fault))
 }
 
+/// Years of the shipped calendar of which nothing is known here, not even a single day.
+async fn add_shipped_years(world: &World) -> Result<(), CliFault> {
+    let shipped =
+        Calendar::from_toml(CN_TOML).map_err(|fault| Failure::broken(format!("the shipped calendar: {fault}")))?;
+    let looked = shipped.clone();
+    let is_missing = world.read(move |read| {
+        let held = &read.office.calendar;
+        Ok(held.code == looked.code && looked.years().any(|(year, _)| !held.knows_of(year)))
+    });
+    if is_missing.await? {
+        let system = Actor::system("server");
+        let changes = world.write(move |tx| calendars::apply(tx, &system, Intent::Missing(shipped))).await?;
+        tracing::info!(
+            calendar.deadlines = changes.deadlines,
+            calendar.look_backs = changes.look_backs,
+            "years of the shipped calendar were added"
+        );
+    }
+    Ok(())
+}
+
 /// Listens, calls `announce`, and serves until the process is told to stop.
 pub(super) async fn serve(
     installation: &Installation,
@@ -70,6 +94,7 @@ pub(super) async fn serve(
     announce: impl FnOnce(),
 ) -> Result<(), CliFault> {
     let (world, config) = (installation.world.clone(), &installation.config);
+    add_shipped_years(&world).await?;
     let courier = Courier::new(world.clone(), sender(config, &installation.data_dir)?);
     let runner = reminders::start(world.clone(), courier, config.reminders.tick);
     let probes = probes(&world, &runner, config);

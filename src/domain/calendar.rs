@@ -41,6 +41,30 @@ impl DayKind {
 }
 
 text_enum! {
+    /// What a date is as people decree it: off, worked, or like its week.
+    DayMark { Holiday = "holiday", Workday = "workday", Normal = "normal" }
+}
+
+impl From<DayKind> for DayMark {
+    fn from(kind: DayKind) -> Self {
+        match kind {
+            DayKind::Holiday => Self::Holiday,
+            DayKind::MakeUp => Self::Workday,
+            DayKind::Workday | DayKind::Weekend => Self::Normal,
+        }
+    }
+}
+
+impl From<ListedKind> for DayMark {
+    fn from(kind: ListedKind) -> Self {
+        match kind {
+            ListedKind::Holiday => Self::Holiday,
+            ListedKind::Workday => Self::Workday,
+        }
+    }
+}
+
+text_enum! {
     /// How a listed day differs from its week.
     ListedKind { Holiday = "holiday", Workday = "workday" }
 }
@@ -56,10 +80,17 @@ pub struct ListedDay {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TraceDay {
     pub date: NaiveDate,
+    #[serde(serialize_with = "as_decreed")]
+    #[schema(value_type = DayMark)]
     pub kind: DayKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     pub counted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn as_decreed<S: serde::Serializer>(kind: &DayKind, out: S) -> Result<S::Ok, S::Error> {
+    DayMark::from(*kind).serialize(out)
 }
 
 /// Why a calendar file can't be taken.
@@ -200,6 +231,70 @@ impl Calendar {
             }
         }
         Ok(())
+    }
+
+    /// This calendar with another version.
+    #[must_use]
+    pub fn in_version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// This calendar with that day as it is decreed now; whether its year is known stays as it was.
+    ///
+    /// # Errors
+    /// When a day that is worked anyway is to be made a working day.
+    pub fn with_day(mut self, date: NaiveDate, mark: DayMark, name: Option<String>) -> Result<Self, CalendarFault> {
+        let kind = match mark {
+            DayMark::Normal => {
+                self.listed.remove(&date);
+                return Ok(self);
+            }
+            DayMark::Workday if !is_weekend(date) => return Err(CalendarFault::NotAWeekend(date)),
+            DayMark::Workday => ListedKind::Workday,
+            DayMark::Holiday => ListedKind::Holiday,
+        };
+        self.listed.insert(date, ListedDay { kind, name });
+        Ok(self)
+    }
+
+    /// This calendar with all years of `other` as they stand there.
+    #[must_use]
+    pub fn with_years_of(mut self, other: &Self) -> Self {
+        self.listed.retain(|date, _| !other.covers(date.year()));
+        self.listed.extend(other.listed.iter().map(|(date, day)| (*date, day.clone())));
+        self.years.extend(other.years.iter().map(|(year, source)| (*year, source.clone())));
+        self
+    }
+
+    /// Its years of which `wanted` says yes.
+    #[must_use]
+    pub fn only_years(mut self, wanted: impl Fn(i32) -> bool) -> Self {
+        self.years.retain(|year, _| wanted(*year));
+        self.listed.retain(|date, _| wanted(date.year()));
+        self
+    }
+
+    /// Is anything known of that year: decreed, or a single day of it?
+    #[must_use]
+    pub fn knows_of(&self, year: i32) -> bool {
+        self.covers(year) || self.listed.keys().any(|date| date.year() == year)
+    }
+
+    /// The first day that is another one here than in `other`, a year that only one of them knows from its first.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<NaiveDate> {
+        let days = self.listed.keys().chain(other.listed.keys()).copied();
+        let days = days.filter(|date| self.listed.get(date) != other.listed.get(date));
+        let years = self.years.keys().chain(other.years.keys()).copied();
+        let years = years.filter(|year| self.covers(*year) != other.covers(*year));
+        days.chain(years.filter_map(|year| NaiveDate::from_ymd_opt(year, 1, 1))).min()
+    }
+
+    /// Will the coming year have to be taken in soon? From October on, while it is not known.
+    #[must_use]
+    pub fn misses_next_year(&self, today: NaiveDate) -> bool {
+        today.month() >= 10 && !self.covers(today.year() + 1)
     }
 
     /// The known years, each with the source of its days.

@@ -269,7 +269,7 @@ mod tests {
         );
         assert_eq!(
             json["days"][9],
-            serde_json::json!({"date": "2021-10-09", "kind": "make_up", "name": "国庆节", "counted": true})
+            serde_json::json!({"date": "2021-10-09", "kind": "workday", "name": "国庆节", "counted": true})
         );
         assert_eq!(explained.days.iter().filter(|day| day.counted).count(), 2);
 

@@ -216,6 +216,8 @@ catalogue! {
     FileNotText = "file.not_text" Malformed: "文件无法按文本读取", "The file can't be read as text";
         "请使用 UTF-8 或 GB18030 编码的 CSV。", "Use CSV in UTF-8 or GB18030.";
 
+    RulesTooMany = "rule.too_many" Conflict: "提醒规则过多", "Too many reminder rules";
+        "最多 {max} 条。请先删除不用的规则。", "There can be {max}. Remove one that is not used.";
     CalendarUnknown = "calendar.unknown" Missing: "没有这个工作日历", "No such calendar";
         "现有：{known}。", "There is: {known}.";
     ClockNotHeld = "clock.not_held" Conflict: "时钟正常，无需确认", "The clock is believed already";

@@ -18,8 +18,8 @@ mod rule;
 pub mod why;
 pub use record::{EndReason, MessageKind, MessageState, ReminderState, Told};
 pub use rule::{
-    Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules,
-    parse_rules,
+    Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules, morning,
+    parse_rules, working_days,
 };
 
 /// How far a step may be moved in search of a working day.
@@ -179,6 +179,8 @@ text_enum! {
         BeforeStart = "before_start",
         /// Earlier than the installation's first tick.
         BeforeFirstTick = "before_first_tick",
+        /// Earlier than its rule, or than the rule's last change.
+        RuleNewer = "rule_newer",
         /// A newer step tells the same.
         Superseded = "superseded",
         /// The rule tells nobody at this step.
@@ -192,6 +194,9 @@ impl SkipReason {
         match self {
             Self::BeforeStart => lang.pick("早于起算时间", "earlier than what it is counted from"),
             Self::BeforeFirstTick => lang.pick("早于系统启用时间", "earlier than this installation's first look"),
+            Self::RuleNewer => {
+                lang.pick("早于该提醒规则的设立或修改", "earlier than its rule, or the rule's last change")
+            }
             Self::Superseded => lang.pick("已由后一步提醒代替", "a newer step tells the same"),
             Self::NoAudience => lang.pick("没有可通知的对象", "there is nobody to tell"),
         }
@@ -342,11 +347,17 @@ impl Planner<'_> {
         open.unwrap_or(now)
     }
 
+    /// The moments of a rule's steps, counted from an anchor; of the office's those of its weeks.
+    #[must_use]
+    pub fn moments(&self, rule: &Rule, anchor: AnchorAt, now: Instant) -> Vec<(u16, Instant)> {
+        self.steps(rule, anchor, now).map(|step| (step.index, step.at)).collect()
+    }
+
     /// Planned rules that speak, each with its anchor.
     fn speaking<'s>(&'s self, facts: &'s Facts) -> impl Iterator<Item = (&'s Rule, AnchorAt)> {
         self.rules
             .iter()
-            .filter(|rule| rule.delivery == Delivery::Digest && speaks(rule, facts))
+            .filter(|rule| rule.is_planned() && speaks(rule, facts))
             .filter_map(|rule| facts.anchor(rule.anchor).map(|anchor| (rule, anchor)))
     }
 
@@ -420,7 +431,9 @@ impl Planner<'_> {
     }
 }
 
-fn speaks(rule: &Rule, facts: &Facts) -> bool {
+/// Has the rule something to say of a subject as it stands?
+#[must_use]
+pub fn speaks(rule: &Rule, facts: &Facts) -> bool {
     let in_state = rule.states.is_empty() || facts.state.is_some_and(|state| rule.states.contains(&state));
     let of_weight =
         rule.severities.is_empty() || facts.severity.is_some_and(|severity| rule.severities.contains(&severity));
@@ -433,6 +446,8 @@ fn early(step: &Step, rule: &Rule, anchor: AnchorAt, facts: &Facts) -> Option<Sk
         Some(SkipReason::BeforeStart)
     } else if step.at < facts.first_tick {
         Some(SkipReason::BeforeFirstTick)
+    } else if rule.since.is_some_and(|since| step.at <= since) {
+        Some(SkipReason::RuleNewer)
     } else if rule.addressed(step.index).is_empty() {
         Some(SkipReason::NoAudience)
     } else {
@@ -769,6 +784,8 @@ mod tests {
                 severities: vec![],
                 delivery: Delivery::Digest,
                 active: true,
+                since: None,
+                series: 0,
             }
         }
     }

@@ -258,7 +258,11 @@ pub fn parse_assets(bytes: &[u8]) -> Result<Sheet<AssetRow>, Refusal> {
     parse(bytes, &ASSETS, asset)
 }
 
-fn parse<T>(bytes: &[u8], layout: &Layout, read: impl FnMut(&mut Row<'_>) -> Option<T>) -> Result<Sheet<T>, Refusal> {
+pub(super) fn parse<T>(
+    bytes: &[u8],
+    layout: &Layout,
+    read: impl FnMut(&mut Row<'_>) -> Option<T>,
+) -> Result<Sheet<T>, Refusal> {
     let text = csv::decode(bytes)?;
     let table = Table::read(&text, layout).map_err(Refusal::invalid)?;
     let rows = table.check(read).map_err(Refusal::invalid)?;

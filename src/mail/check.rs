@@ -204,9 +204,8 @@ impl Dossier {
 
 /// Other roles in which the rule tells somebody at that step: who lost one may have another.
 fn roles(rule: &Rule, row: &ReminderRow) -> Vec<Told> {
-    let step = u16::try_from(row.step).unwrap_or(u16::MAX);
     let is_beside = other(row).is_some();
-    let told = rule.addressed(step).into_iter().map(|(who, _)| Told::from(who));
+    let told = rule.addressed(Rule::index_of(row.step)).into_iter().map(|(who, _)| Told::from(who));
     told.filter(|_| !is_beside).collect()
 }
 

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 /// A mail as plain data.
 #[derive(Debug)]
 pub enum Content {
-    Digest(Digest),
+    Digest(Box<Digest>),
     AtOnce(Box<AtOnce>),
 }
 
@@ -63,7 +63,7 @@ pub fn compose(
     let ticket = about.first().filter(|first| about.iter().all(|id| id == *first));
     let ticket = ticket.and_then(|id| desk.dossier.ticket(*id)).map(|file| (file.row.id, file.row.reference.clone()));
     let content = match message.kind {
-        MessageKind::Digest => Some(Content::Digest(desk.digest(read, &judged.keep, to)?)),
+        MessageKind::Digest => Some(Content::Digest(Box::new(desk.digest(read, &judged.keep, to)?))),
         MessageKind::AtOnce => desk.at_once(read, &judged.keep, to)?.map(|at_once| Content::AtOnce(Box::new(at_once))),
     };
     Ok(Composed { content, ticket })

@@ -9,7 +9,7 @@ use super::transports::Transport;
 use super::worker::{BATCH, Worker};
 use crate::domain::instant::Instant;
 use crate::store::outbox;
-use crate::transaction::{Outcome, World};
+use crate::transaction::{Outcome, Read, World};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -88,6 +88,12 @@ impl Signals {
     }
 }
 
+/// What time it is for the outbox.
+pub(super) fn outbox_now(read: &Read<'_>) -> outbox::Now {
+    let is_open = read.office.planner(&read.rules).next_open(read.now) == read.now;
+    outbox::Now { office: read.now, machine: read.machine_now, is_open }
+}
+
 /// Delivers what is due. Keeps its connections from round to round.
 pub struct Courier {
     world: World,
@@ -116,8 +122,13 @@ impl Courier {
         let mut total = Delivered::default();
         loop {
             self.signals.hear(&self.world);
-            let machine_now = self.world.clock.machine_now();
-            let look = self.world.read(move |read| Ok(outbox::look(read.conn, read.now, machine_now)?)).await?;
+            let look = self
+                .world
+                .read(|read| {
+                    let now = outbox_now(read);
+                    Ok(outbox::look(read.conn, now)?)
+                })
+                .await?;
             let is_paused = look.is_paused() && (pauses == Pauses::Kept || total.faults > 0);
             if !look.is_due
                 || is_paused

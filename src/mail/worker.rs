@@ -1,7 +1,7 @@
 //! One connection and what goes over it: a claim, its check, one mail after the other, each recorded before the next.
 
 use super::amend::{Amended, Prepared, amend};
-use super::courier::{Delivered, Signals};
+use super::courier::{Delivered, Signals, outbox_now};
 use super::draft::{Ready, check};
 use super::outcome::Outcome as Delivery;
 use super::record::record;
@@ -69,7 +69,7 @@ impl Worker {
         self.world
             .write(move |tx| {
                 let token: LeaseId = tx.id();
-                let claim = Claim { token, now: tx.now, machine_now: tx.machine_now, lease: LEASE, at_most };
+                let claim = Claim { token, now: outbox_now(&tx.read()), lease: LEASE, at_most };
                 Ok((token, outbox::claim(tx.conn, &claim)?))
             })
             .await

@@ -1,6 +1,6 @@
 //! The working calendar: a year of it, and deadlines counted by it.
 
-use crate::domain::calendar::DayKind;
+use crate::domain::calendar::{Calendar, DayMark};
 use crate::domain::deadline::{Explanation, Period};
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::transaction::{Outcome, Read};
@@ -21,19 +21,25 @@ pub struct CalendarYear {
     pub working_days: usize,
     /// Holidays and make-up working days, in order.
     pub days: Vec<CalendarDay>,
+    /// From 1 October on: is nothing known of the coming year?
+    pub next_year_missing: bool,
     pub version: i64,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CalendarDay {
     pub date: NaiveDate,
-    pub kind: DayKind,
+    pub kind: DayMark,
     pub name: Option<String>,
 }
 
 pub fn year(read: &Read<'_>, code: &str, year: i32) -> Outcome<CalendarYear> {
-    let calendar = &read.office.calendar;
     known(read, code)?;
+    year_of(&read.office.calendar, year, read.office.today(read.now))
+}
+
+/// The year as a calendar has it that may not be kept yet.
+pub fn year_of(calendar: &Calendar, year: i32, today: NaiveDate) -> Outcome<CalendarYear> {
     let days = NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| (1900..=2999).contains(&year));
     let first = days.ok_or_else(Refusal::missing)?;
     let dates = first.iter_days().take_while(|date| date.year() == year);
@@ -45,9 +51,8 @@ pub fn year(read: &Read<'_>, code: &str, year: i32) -> Outcome<CalendarYear> {
         provisional: !calendar.covers(year),
         source: calendar.years().find(|(held, _)| *held == year).and_then(|(_, source)| source.map(str::to_owned)),
         working_days: dates.filter(|date| calendar.is_working(*date)).count(),
-        days: listed
-            .map(|(date, day)| CalendarDay { date, kind: calendar.kind(date), name: day.name.clone() })
-            .collect(),
+        days: listed.map(|(date, day)| CalendarDay { date, kind: day.kind.into(), name: day.name.clone() }).collect(),
+        next_year_missing: calendar.misses_next_year(today),
         version: calendar.version,
     })
 }

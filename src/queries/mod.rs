@@ -12,6 +12,7 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod rehearsal;
+pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
 pub mod tickets;

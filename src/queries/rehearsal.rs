@@ -243,8 +243,12 @@ impl Stage {
 
     /// What is told of a subject in the span, with the moment at which its mail leaves.
     fn steps(&self, planner: &Planner<'_>, one: &Watched, handled: &HashSet<StepKey>) -> Vec<(Instant, DueStep)> {
-        let is_handled =
-            |rule: &str, version: i64, index: u16| handled.contains(&(one.id, rule.to_owned(), version, index.into()));
+        let number = |code: &str, index: u16| {
+            planner.rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
+        };
+        let is_handled = |rule: &str, version: i64, index: u16| {
+            handled.contains(&(one.id, rule.to_owned(), version, number(rule, index)))
+        };
         let opens = planner.next_open(self.start);
         let missed = planner.owed(&one.facts, self.start, &is_handled).due.into_iter().map(|due| (opens, due));
         let just_before = self.span.from.minus(TimeDelta::microseconds(1));

@@ -268,7 +268,7 @@ pub(super) fn shown(read: &mut Read<'_>, scope: &Scope, rows: Vec<ReminderRow>) 
             rule_name: rule_name(&rules, &row.rule),
             rule: row.rule,
             anchor_version: row.anchor_version,
-            step: row.step,
+            step: Rule::index_of(row.step).into(),
             recipient: recipient.map(|one| in_sight(scope, one)),
             audience: row.audience.split(' ').filter_map(|word| word.parse().ok()).collect(),
             copy: row.copy,

@@ -218,7 +218,10 @@ fn known(read: &mut Read<'_>, scope: &Scope, text: &str) -> Outcome<(Vec<String>
 }
 
 fn is_of(row: &ReminderRow, step: &Step) -> bool {
-    row.rule == step.rule && row.anchor_version == step.anchor_version && row.step == i32::from(step.index)
+    row.rule == step.rule
+        && row.anchor_version == step.anchor_version
+        && Rule::index_of(row.step) == step.index
+        && row.step_at == step.at
 }
 
 fn recorded(row: &ReminderRow, keys: &[String], mails: &Mails) -> Recorded {
@@ -226,9 +229,10 @@ fn recorded(row: &ReminderRow, keys: &[String], mails: &Mails) -> Recorded {
         step: Step {
             rule: row.rule.clone(),
             anchor_version: row.anchor_version,
-            index: u16::try_from(row.step).unwrap_or(u16::MAX),
+            index: Rule::index_of(row.step),
             at: row.step_at,
         },
+        number: row.step,
         theirs: keys.contains(&row.recipient),
         audience: row.audience.split(' ').filter_map(|word| word.parse().ok()).collect(),
         nobody: row.recipient == NOBODY,

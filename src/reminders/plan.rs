@@ -4,7 +4,7 @@ use super::Tally;
 use super::facts::Watched;
 use crate::domain::id::{ReminderId, SubjectId};
 use crate::domain::instant::Instant;
-use crate::domain::reminder::{DueStep, Owed, Planner, SkipReason, Step, Told, Who};
+use crate::domain::reminder::{DueStep, Owed, Planner, Rule, SkipReason, Step, Told, Who};
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage, digest_key};
@@ -28,11 +28,12 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched], spread: TimeDelta) -> Outcome<
     let planner = office.planner(&rules);
     let ids: Vec<SubjectId> = watched.iter().map(|one| one.id).collect();
     let handled = ledger::handled(tx.conn, &ids)?;
+    let number = |code: &str, index: u16| number(&rules, code, index);
     let owed: Vec<Owed> = watched
         .iter()
         .map(|one| {
             planner.owed(&one.facts, now, &|rule, version, index| {
-                handled.contains(&(one.id, rule.to_owned(), version, index.into()))
+                handled.contains(&(one.id, rule.to_owned(), version, number(rule, index)))
             })
         })
         .collect();
@@ -42,10 +43,17 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched], spread: TimeDelta) -> Outcome<
         for (step, reason) in &owed.skipped {
             let asked = rules.iter().find(|rule| rule.code == step.rule).map(|rule| rule.addressed(step.index));
             let audience = words(asked.unwrap_or_default().into_iter().map(|(who, _)| who));
-            lines.rows.push(ReminderRow::skipped(tx.id(), &cause(one, step), audience, reason.as_str(), now));
+            lines.rows.push(ReminderRow::skipped(
+                tx.id(),
+                &cause(one, step, number(&step.rule, step.index)),
+                audience,
+                reason.as_str(),
+                now,
+            ));
         }
         for due in &owed.due {
-            lines.step(tx, one, due, &roster);
+            let cause = cause(one, &due.step, number(&due.step.rule, due.step.index));
+            lines.step(tx, one, (due, &cause), &roster);
         }
     }
     let told = lines.owed.iter().map(|line| line.row.subject_id).collect();
@@ -81,18 +89,18 @@ struct Lines {
 
 impl Lines {
     /// Everybody who is told by this step, or by a newer one; at least one row, so that the step is handled.
-    fn step(&mut self, tx: &Tx<'_>, one: &Watched, due: &DueStep, roster: &Roster) {
-        let (cause, now) = (cause(one, &due.step), tx.now);
+    fn step(&mut self, tx: &Tx<'_>, one: &Watched, (due, cause): (&DueStep, &Cause<'_>), roster: &Roster) {
+        let now = tx.now;
         let roles: Vec<(Told, bool)> = due.send.iter().map(|(who, copy)| (Told::from(*who), *copy)).collect();
         let people = roster.addressed(&roles, &one.parties);
         let mut known: HashSet<String> = people.iter().map(|person| person.to.key.clone()).collect();
         if people.is_empty() && !roles.is_empty() {
             let audience = words(due.send.iter().map(|(who, _)| *who));
-            self.rows.push(ReminderRow::skipped(tx.id(), &cause, audience, SkipReason::NoAudience.as_str(), now));
+            self.rows.push(ReminderRow::skipped(tx.id(), cause, audience, SkipReason::NoAudience.as_str(), now));
             known.insert(ledger::NOBODY.to_owned());
         }
         for person in people {
-            let row = ReminderRow::queued(tx.id(), &cause, &person, None, now);
+            let row = ReminderRow::queued(tx.id(), cause, &person, None, now);
             self.owed.push(Line { row, to: person.to });
         }
         for (who, by) in &due.superseded {
@@ -101,7 +109,7 @@ impl Lines {
                 if known.insert(to.key.clone()) {
                     self.rows.push(superseded(
                         tx.id(),
-                        &cause,
+                        cause,
                         Addressed { told: Told::from(*who), copy: false, to },
                         &reason,
                         now,
@@ -113,7 +121,7 @@ impl Lines {
             let audience = words(due.superseded.iter().map(|(who, _)| *who));
             let by = due.superseded.first().map_or("", |(_, by)| by.as_str());
             let reason = format!("{}:{by}", SkipReason::Superseded);
-            self.rows.push(ReminderRow::skipped(tx.id(), &cause, audience, &reason, now));
+            self.rows.push(ReminderRow::skipped(tx.id(), cause, audience, &reason, now));
         }
     }
 }
@@ -155,6 +163,11 @@ fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines, spread: TimeDelta
     Ok(tally)
 }
 
+/// The ledger's number of a rule's step.
+fn number(rules: &[Rule], code: &str, index: u16) -> i32 {
+    rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
+}
+
 /// A recipient's part of a span, always the same: that many mails don't leave in one moment.
 fn share(recipient: &str, span: TimeDelta) -> TimeDelta {
     // FNV-1a (Fowler, Noll, Vo): any even scatter does.
@@ -165,13 +178,13 @@ fn share(recipient: &str, span: TimeDelta) -> TimeDelta {
     span * parts / 1_000
 }
 
-fn cause<'a>(one: &Watched, step: &'a Step) -> Cause<'a> {
+fn cause<'a>(one: &Watched, step: &'a Step, number: i32) -> Cause<'a> {
     Cause {
         subject_kind: one.kind,
         subject_id: one.id,
         rule: &step.rule,
         anchor_version: step.anchor_version,
-        step: step.index.into(),
+        step: number,
         at: step.at,
     }
 }

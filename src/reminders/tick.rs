@@ -42,9 +42,12 @@ pub fn tick(world: &World) -> Outcome<Tally> {
 /// # Errors
 /// As `tick`.
 pub fn tick_at(world: &World, pace: Pace) -> Outcome<Tally> {
-    let Some(since) = world.read_now(looked_at_if_anything_is_due)? else { return Ok(Tally::default()) };
+    let (is_anything_due, looked_at) = world.read_now(what_is_due)?;
+    if !is_anything_due {
+        return Ok(Tally::default());
+    }
     let now = world.clock.now();
-    let is_late = since.is_some_and(|since| since.plus(TimeDelta::minutes(DOWNTIME_MINUTES)) < now);
+    let is_late = looked_at.is_some_and(|at| at.plus(TimeDelta::minutes(DOWNTIME_MINUTES)) < now);
     let spread = if pace == Pace::Steady && is_late { TimeDelta::minutes(SPREAD_MINUTES) } else { TimeDelta::zero() };
     let id: LeaseId = world.ids.draw(world.clock.now());
     world.write_now(move |tx| Ok(outbox::begin_tick(tx.conn, id, tx.machine_now)?))?;
@@ -63,8 +66,8 @@ pub fn tick_at(world: &World, pace: Pace) -> Outcome<Tally> {
     Ok(tally)
 }
 
-/// When the last look went through, if there is something to do now; that a look went through is noted every so often.
-fn looked_at_if_anything_is_due(read: &mut Read<'_>) -> Outcome<Option<Option<Instant>>> {
+/// Is there something to do now (that a look went through is noted every so often), and when was the last look?
+fn what_is_due(read: &mut Read<'_>) -> Outcome<(bool, Option<Instant>)> {
     let now = read.now;
     let looked_at = ledger::looked_at(read.conn)?;
     let is_due = looked_at.is_none_or(|at| at.plus(TimeDelta::minutes(NOTED_MINUTES)) <= now)
@@ -72,7 +75,7 @@ fn looked_at_if_anything_is_due(read: &mut Read<'_>) -> Outcome<Option<Option<In
         || ledger::office_next(read.conn)?.is_none_or(|at| at <= now)
         || tickets::is_reminder_due(read.conn, now)?
         || notices::is_reminder_due(read.conn, now)?;
-    Ok(is_due.then_some(looked_at))
+    Ok((is_due, looked_at))
 }
 
 fn look(world: &World, id: LeaseId, spread: TimeDelta) -> Outcome<Tally> {

@@ -316,6 +316,26 @@ pub fn look_again(conn: &mut Conn, now: Instant) -> StoreResult<()> {
     Ok(())
 }
 
+/// A rule has changed: the next tick looks again at the subjects of which it speaks, or spoke. One statement, whatever
+/// their number; the planning itself is the tick's, a page at a time.
+pub fn look_again_at(conn: &mut Conn, subject: Subject, states: &[State], now: Instant) -> StoreResult<()> {
+    use crate::store::schema::{notices, tickets};
+    match subject {
+        Subject::Ticket => {
+            let spoken_of = tickets::table.filter(tickets::state.eq_any(states.to_vec()));
+            diesel::update(spoken_of).set(tickets::next_reminder_at.eq(now)).execute(conn)?;
+        }
+        Subject::Notice => {
+            let issued = notices::table.filter(notices::state.eq(NoticeState::Issued));
+            diesel::update(issued).set(notices::next_reminder_at.eq(now)).execute(conn)?;
+        }
+        Subject::Office => {
+            diesel::delete(settings::table.filter(settings::key.eq(OFFICE_NEXT))).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
 /// What a list of reminders is narrowed to. Values of one field are OR, fields AND.
 #[derive(Debug, Clone, Default)]
 pub struct ReminderFilter {

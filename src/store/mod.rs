@@ -16,6 +16,7 @@ pub mod milestones;
 pub mod notices;
 pub mod outbox;
 pub mod page;
+pub mod periods;
 mod pool;
 pub mod recipients;
 pub mod reference;

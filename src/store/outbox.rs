@@ -9,7 +9,8 @@ mod pause;
 
 pub use attempts::{AttemptRow, attempts_of, attempts_since, insert_attempt, last_attempts};
 pub use claims::{
-    Claim, Claimed, Fate, Frozen, Look, begin_tick, claim, end_tick, finish, freeze, keep_ticking, look, release, renew,
+    Claim, Claimed, Fate, Frozen, Look, Now, begin_tick, claim, end_tick, finish, freeze, keep_ticking, look, release,
+    renew,
 };
 pub use pause::{Hold, Pause, end_hold, end_pause, hold, pause, set_hold, set_pause};
 

@@ -492,6 +492,21 @@ diesel::table! {
         definition -> Text,
         version -> BigInt,
         updated_at -> Moment,
+        since -> Nullable<Moment>,
+        series -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::{Moment, Uid};
+
+    due_periods (ticket_id, due_version) {
+        ticket_id -> Uid,
+        due_version -> Integer,
+        due_on -> Date,
+        counted_from -> Date,
+        working_days -> Integer,
     }
 }
 
@@ -579,6 +594,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     reminders,
     reminder_rules,
+    due_periods,
     calendars,
     calendar_years,
     calendar_days,

@@ -632,6 +632,42 @@ pub fn set_reminder_marks(
     Ok(())
 }
 
+/// Tickets in these states, in pages by id; for a look at what would become of them.
+pub fn in_states(
+    conn: &mut Conn,
+    states: &[State],
+    after: Option<TicketId>,
+    limit: i64,
+) -> StoreResult<Vec<TicketRow>> {
+    let mut query = tickets::table.filter(tickets::state.eq_any(states.to_vec())).into_boxed();
+    if let Some(id) = after {
+        query = query.filter(tickets::id.gt(id));
+    }
+    Ok(query.order(tickets::id.asc()).limit(limit).select(TicketRow::as_select()).load(conn)?)
+}
+
+/// Open tickets of which a change of the calendar from `first` on may move or confirm a date, in pages by id.
+pub fn counted_by_calendar(
+    conn: &mut Conn,
+    first: NaiveDate,
+    after: Option<TicketId>,
+    limit: i64,
+) -> StoreResult<Vec<TicketRow>> {
+    use crate::store::schema::due_periods;
+    let not_answered = vec![State::Issued, State::InProgress, State::Submitted, State::Returned, State::Carried];
+    let counted = due_periods::table.filter(due_periods::due_on.ge(first)).select(due_periods::ticket_id);
+    let due = tickets::state.eq_any(not_answered).and(tickets::provisional.or(tickets::id.eq_any(counted)));
+    let look_back = tickets::state
+        .eq(State::Accepted)
+        .and(tickets::look_back_on.is_not_null())
+        .and(tickets::look_back_on.assume_not_null().ge(first));
+    let mut query = tickets::table.filter(due.or(look_back)).into_boxed();
+    if let Some(id) = after {
+        query = query.filter(tickets::id.gt(id));
+    }
+    Ok(query.order(tickets::id.asc()).limit(limit).select(TicketRow::as_select()).load(conn)?)
+}
+
 /// Tickets of a notice that are neither closed nor cancelled.
 pub fn open_of_notice(conn: &mut Conn, notice: NoticeId) -> StoreResult<i64> {
     Ok(tickets::table

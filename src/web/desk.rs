@@ -9,10 +9,12 @@ use crate::queries::overview::{self, Counts, Figure, Overview};
 use crate::queries::tickets::{self, TicketOut, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::acts;
+use crate::web::calendar::next_year_missing;
 use crate::web::form::Sent;
 use crate::web::frame::sees_mail;
 use crate::web::lens::{Day, Lens};
 use crate::web::picks::{ask, uncounted};
+use crate::web::rules::keeps_rules;
 use crate::web::texts::say_with;
 use crate::web::view::{Button, TicketLine, act_href, path_segment};
 use crate::web::visit::{Room, Visit, see_other};
@@ -44,6 +46,8 @@ struct DeskPage {
     /// Units that are not listed.
     units_more: usize,
     as_of: String,
+    /// The coming year's days off are not known yet.
+    calendar: Option<String>,
 }
 
 /// Something that keeps mails from those who should get them.
@@ -161,6 +165,7 @@ fn desk(room: &mut Room<'_, '_>, tick: TimeDelta) -> Outcome<DeskPage> {
     Ok(DeskPage {
         warnings: warnings(&engine, counts, tick, &lens),
         may_accept_clock: engine.clock_hold.is_some() && room.who.has(Role::Admin),
+        calendar: next_year_missing(room).filter(|_| keeps_rules(room.who)),
         figures: figures(&found, sees_mail(room.who), &lens),
         units_more: found.units.iter().filter(|unit| unit.open > 0).count().saturating_sub(UNITS),
         units: units.take(UNITS).collect(),

@@ -34,6 +34,8 @@ pub enum Input {
     Number,
     Select,
     Radio,
+    /// Any number of choices; the value names them with a space between.
+    Checks,
     Files,
     Hidden,
 }
@@ -115,7 +117,9 @@ impl FieldView {
     #[must_use]
     pub fn after(mut self, attempt: Option<&Attempt>, lens: &Lens) -> Self {
         if let Some(attempt) = attempt {
-            if attempt.form.has(&self.name) {
+            if self.input == Input::Checks {
+                self.value = attempt.form.all(&self.name).collect::<Vec<_>>().join(" ");
+            } else if attempt.form.has(&self.name) {
                 attempt.form.text(&self.name).clone_into(&mut self.value);
             }
             if self.input == Input::Files {
@@ -124,7 +128,11 @@ impl FieldView {
             self.error = attempt.error_of(&self.name, lens);
         }
         for choice in &mut self.choices {
-            choice.chosen = choice.value == self.value;
+            choice.chosen = if self.input == Input::Checks {
+                self.value.split(' ').any(|word| word == choice.value)
+            } else {
+                choice.value == self.value
+            };
         }
         self
     }

@@ -86,6 +86,11 @@ impl Form {
         Some(self.text(name).trim()).filter(|text| !text.is_empty())
     }
 
+    /// Every value of a field that may come more than once.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.fields.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(held, _)| held == name)

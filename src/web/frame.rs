@@ -7,6 +7,7 @@ use crate::queries::people::{Identity, Via};
 use crate::transaction::Read;
 use crate::web::assets;
 use crate::web::lens::{Lens, Moment};
+use crate::web::rules::keeps_rules;
 use crate::web::visit::Visit;
 use serde::Serialize;
 
@@ -126,6 +127,9 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
         places.push((lens.t("rail.mail"), "/mail"));
         places.push((lens.t("rail.reminders"), "/reminders"));
     }
+    if keeps_rules(who) {
+        places.extend([(lens.t("rail.rules"), "/rules"), (lens.t("rail.calendar"), "/calendar")]);
+    }
     let here =
         |href: &str| if href == "/" { path == "/" } else { path == href || path.starts_with(&format!("{href}/")) };
     places.into_iter().map(|(name, href)| Place { name, href, here: here(href) }).collect()
@@ -165,6 +169,8 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
     let key = match word {
         "letter" => "done.letter",
         "issued" => "done.issued",
+        "rule_saved" => "done.rule_saved",
+        "calendar_saved" => "done.calendar_saved",
         "mail_retry" => "done.mail_retry",
         "mail_hold" => "done.mail_hold",
         "mail_release" => "done.mail_release",

@@ -6,6 +6,7 @@
 mod account;
 mod acts;
 mod assets;
+mod calendar;
 mod desk;
 mod errors;
 mod fields;
@@ -18,7 +19,9 @@ mod mail;
 mod mail_text;
 mod notices;
 mod picks;
+mod preview;
 mod rehearsal;
+mod rules;
 mod sandbox;
 mod sign_in;
 mod templates;
@@ -58,6 +61,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
         .service(page("/reminders").route(get().to(rehearsal::get_rehearsal)))
         .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
+        .service(page("/rules").route(get().to(rules::get_rules)))
+        .service(act("/rules/{code}").route(get().to(rules::get_rule)).route(post().to(rules::post_rule)))
+        .service(act("/calendar").route(get().to(calendar::get_calendar)).route(post().to(calendar::post_calendar)))
         .service(self::page("/sandbox/clock", "POST").route(post().to(sandbox::post_clock)))
         .service(page("/static/{name}").route(get().to(assets::get_asset)))
         .default_service(web::to(errors::nowhere));

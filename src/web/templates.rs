@@ -13,9 +13,10 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 21] = templates![
+const TEMPLATES: [(&str, &str); 25] = templates![
     "account.html",
     "act.html",
+    "calendar.html",
     "desk.html",
     "error.html",
     "feedback.html",
@@ -30,8 +31,11 @@ const TEMPLATES: [(&str, &str); 21] = templates![
     "notice.html",
     "notices.html",
     "parts.html",
+    "preview.html",
     "rehearsal.html",
     "resume.html",
+    "rule.html",
+    "rules.html",
     "sign_in.html",
     "ticket.html",
     "tickets.html",

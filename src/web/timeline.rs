@@ -191,7 +191,14 @@ impl Said<'_> {
             }
             "ticket.due_moved" => {
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
-                (t("event.due_moved"), facts, self.text("reason"))
+                (t("event.due_moved"), facts, self.text("reason").or_else(|| self.calendar()))
+            }
+            "ticket.look_back_moved" => {
+                let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
+                (t("event.look_back_moved"), facts, self.calendar())
+            }
+            "ticket.due_confirmed" => {
+                (t("event.due_confirmed"), present([self.date("fact.due_on", "due_on")]), self.calendar())
             }
             "ticket.urged" => {
                 let count = self.number("count").map(|count| self.fact("fact.urged", count.to_string()));
@@ -273,6 +280,12 @@ impl Said<'_> {
         let id = self.text(field)?;
         let unit = self.units.iter().find(|unit| unit.id.to_string() == id)?;
         Some(self.fact(label, self.lens.unit(unit)))
+    }
+
+    /// The words for what the working calendar caused.
+    fn calendar(&self) -> Option<String> {
+        self.payload?.get("cause")?.get("calendar")?;
+        Some(self.lens.t("event.by_calendar").to_owned())
     }
 
     /// The round of work, where it is not the first.

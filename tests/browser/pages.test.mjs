@@ -49,6 +49,9 @@ function pages(login) {
       ["letter", `/feedback/${letter}`],
       ["letter-register", "/feedback/new?ticket=2021Q1-F03-09"],
       ["mails", "/mail"],
+      ["rules", "/rules"],
+      ["rule", "/rules/unacknowledged"],
+      ["calendar", "/calendar"],
       ["mail", `/mail/${mail}`],
       ["rehearsal", "/reminders"],
     ],
@@ -66,7 +69,10 @@ function pages(login) {
       ["act-carry", "/tickets/2021Q2-F01-01?act=carry"],
       ["act-cancel", "/tickets/2021Q2-F01-01?act=cancel"],
     ],
-    admin: [["desk-admin", "/"]],
+    admin: [
+      ["desk-admin", "/"],
+      ["calendar-admin", "/calendar"],
+    ],
   };
   return login === "coordinator" || login === "430502-liaison" ? [...of[login], ...every] : of[login];
 }
@@ -138,6 +144,15 @@ test("what is seen rarely is in order too: a preview, a stale form, a session th
     await look("rare-draft");
     await page.click('form[action$="/issue"] button');
     await look("rare-preview");
+
+    await page.goto("/rules/before-3");
+    await page.fill('input[name="offsets"]', "-2");
+    await page.click("#act button.primary");
+    await look("rare-rule-preview");
+    await page.click('button[value="edit"]');
+    await page.fill('input[name="offsets"]', "2, 1");
+    await page.click("#act button.primary");
+    await look("rare-rule-refused");
 
     await page.goto("/tickets/2021Q2-F03-04?act=urge");
     await send("/tickets/2021Q2-F03-04/comment", { text: "已电话联系。" });

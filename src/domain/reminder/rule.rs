@@ -1,5 +1,6 @@
 //! What a reminder rule says, and whether it makes sense. The default set is data: `config/reminders.toml`.
 
+use crate::domain::instant::Instant;
 use crate::domain::vocabulary::{Severity, State};
 use crate::domain::words::Lang;
 use crate::text_enum;
@@ -13,6 +14,8 @@ pub const REMINDERS_TOML: &str = include_str!("../../../config/reminders.toml");
 /// No step lies further from its anchor, in the rule's unit.
 const OFFSET_MAX: i32 = 400;
 const REPEAT_MAX: u16 = 400;
+/// Numbers of one row of steps; the longest has 419.
+const SERIES: i32 = 1_000;
 
 text_enum! {
     /// What a rule watches.
@@ -102,7 +105,9 @@ text_enum! {
 }
 
 impl Who {
-    const fn fits(self, subject: Subject) -> bool {
+    /// Has that subject such people?
+    #[must_use]
+    pub const fn fits(self, subject: Subject) -> bool {
         match (self, subject) {
             (Self::Coordinators, _)
             | (Self::UnansweredLiaisons, Subject::Notice)
@@ -164,13 +169,28 @@ pub struct Rule {
     pub delivery: Delivery,
     #[serde(default = "active")]
     pub active: bool,
+    /// When it began to say what it says; steps up to then are not owed. `None`: from the beginning.
+    #[serde(skip)]
+    pub since: Option<Instant>,
+    /// Which of the rule's rows of steps this is: the ledger tells a step of it from one of a row before.
+    #[serde(skip)]
+    pub series: i32,
 }
 
-const fn working_days() -> DayUnit {
+/// Does `list` name more than `held`, where an empty one names all?
+fn adds<T: PartialEq>(list: &[T], held: &[T]) -> bool {
+    !held.is_empty() && (list.is_empty() || list.iter().any(|one| !held.contains(one)))
+}
+
+/// The unit of a rule that names none.
+#[must_use]
+pub const fn working_days() -> DayUnit {
     DayUnit::WorkingDays
 }
 
-fn morning() -> NaiveTime {
+/// The time of a rule that names none.
+#[must_use]
+pub fn morning() -> NaiveTime {
     NaiveTime::from_hms_opt(8, 30, 0).unwrap_or(NaiveTime::MIN)
 }
 
@@ -182,6 +202,12 @@ impl Rule {
     #[must_use]
     pub fn name(&self, lang: Lang) -> &str {
         lang.pick(&self.name_zh, &self.name_en)
+    }
+
+    /// Is it told by the planner's digests, and switched on?
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.active && self.delivery == Delivery::Digest
     }
 
     /// The offset of that step, `None` after the last.
@@ -196,6 +222,31 @@ impl Rule {
             return None;
         }
         last.checked_add(i32::try_from(nth).ok()?.checked_mul(repeat.every.into())?)
+    }
+
+    /// The ledger's number of that step.
+    #[must_use]
+    pub fn number(&self, index: u16) -> i32 {
+        self.series.saturating_mul(SERIES).saturating_add(index.into())
+    }
+
+    /// The step of a ledger's number, whichever row of steps it belongs to.
+    #[must_use]
+    pub fn index_of(number: i32) -> u16 {
+        u16::try_from(number % SERIES).unwrap_or(u16::MAX)
+    }
+
+    /// This rule in the place of `held`. With other steps it begins a row of its own (`series`, a number never used
+    /// for this rule), and what it says that was not said before it says from `now` on.
+    #[must_use]
+    pub fn following(self, held: &Self, series: i32, now: Instant) -> Self {
+        let counts_alike = (self.subject, self.anchor, self.unit, self.repeat, self.delivery)
+            == (held.subject, held.anchor, held.unit, held.repeat, held.delivery);
+        let is_same_row = counts_alike && self.offsets == held.offsets;
+        let speaks_more =
+            self.active && !held.active || adds(&self.states, &held.states) || adds(&self.severities, &held.severities);
+        let since = if is_same_row && !speaks_more { held.since } else { Some(now) };
+        Self { since, series: if is_same_row { held.series } else { series }, ..self }
     }
 
     /// Who is told at that step, and whether by copy; nobody twice.

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     pub step: Step,
+    /// The ledger's number of the step.
+    pub number: i32,
     /// Is it a row of the one who is asked about?
     pub theirs: bool,
     /// As what it tells its recipient; of a step that nobody is told all that it asked for.
@@ -66,12 +68,8 @@ pub struct NotTold {
     pub because: Because,
 }
 
-/// A step that lies ahead.
-type Key = (String, i64, u16);
-
-fn key(step: &Step) -> Key {
-    (step.rule.clone(), step.anchor_version, step.index)
-}
+/// Rule, version of its anchor, and the ledger's number of the step.
+type Key = (String, i64, i32);
 
 impl Question<'_> {
     /// Of every step that has come and was not told to them: why. In order of time.
@@ -79,9 +77,13 @@ impl Question<'_> {
     pub fn not_told(&self) -> Vec<NotTold> {
         let mut recorded: BTreeMap<Key, Vec<&Recorded>> = BTreeMap::new();
         for row in self.ledger {
-            recorded.entry(key(&row.step)).or_default().push(row);
+            let key = (row.step.rule.clone(), row.step.anchor_version, row.number);
+            recorded.entry(key).or_default().push(row);
         }
-        let unrecorded = self.come().into_iter().filter(|(_, step)| !recorded.contains_key(&key(step)));
+        let unrecorded = self.come().into_iter().filter(|(rule, step)| {
+            let key: Key = (step.rule.clone(), step.anchor_version, rule.number(step.index));
+            !recorded.contains_key(&key)
+        });
         let mut all: Vec<NotTold> =
             unrecorded.map(|(rule, step)| NotTold { because: self.unrecorded(rule, &step), step }).collect();
         all.extend(recorded.values().filter_map(|rows| self.recorded(rows)));
@@ -275,6 +277,7 @@ mod tests {
     fn row(step: &Step, theirs: bool, state: ReminderState, reason: Option<&str>) -> Recorded {
         Recorded {
             step: step.clone(),
+            number: step.index.into(),
             theirs,
             audience: vec![Told::Liaison],
             nobody: false,

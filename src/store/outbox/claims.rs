@@ -17,13 +17,20 @@ const CLAIMS: i32 = 3;
 /// A tick that hasn't been heard of for so long has died.
 const TICK_MINUTES: i64 = 2;
 
+/// What time it is for the outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub office: Instant,
+    pub machine: Instant,
+    /// May digests leave? What nobody's act caused is told in office hours only, however long it has waited.
+    pub is_open: bool,
+}
+
 /// How a worker takes messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
     pub token: LeaseId,
-    /// The office's.
-    pub now: Instant,
-    pub machine_now: Instant,
+    pub now: Now,
     pub lease: TimeDelta,
     pub at_most: i64,
 }
@@ -37,21 +44,25 @@ pub struct Claimed {
     pub poisoned: usize,
 }
 
-/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running.
+/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running. One that a
+/// worker died with is taken alone: if it is what kills them, the others need not die with it.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
-    let clock = lease_clock(conn, claim.machine_now)?;
-    let kinds = claimable(conn, clock)?;
+    let clock = lease_clock(conn, claim.now.machine)?;
+    let now = claim.now.office;
+    let kinds = claimable(conn, clock, claim.now)?;
     let due: Vec<MessageRow> = locked!(&mut *conn, load passing_over: messages::table
         .filter(messages::next_at.is_not_null())
-        .filter(messages::next_at.le(claim.now))
+        .filter(messages::next_at.le(now))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
-        .filter(messages::kind.eq_any(kinds))
+        .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
         .select(MessageRow::as_select()))?;
     if due.is_empty() {
         return Ok(Claimed::default());
     }
+    let lost = due.iter().find(|row| row.state == MessageState::Sending).cloned();
+    let due = lost.map_or(due, |lost| vec![lost]);
     let (poisoned, taken): (Vec<_>, Vec<_>) = due.into_iter().partition(|row| row.claims >= CLAIMS);
     let ids: Vec<MessageId> = taken.iter().map(|row| row.id).collect();
     diesel::update(messages::table.filter(messages::id.eq_any(ids)))
@@ -65,10 +76,10 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
         ))
         .execute(conn)?;
     for row in taken.iter().chain(&poisoned).filter(|row| row.state == MessageState::Sending) {
-        note_lost(conn, row, claim.now)?;
+        note_lost(conn, row, now)?;
     }
     for row in &poisoned {
-        give_up(conn, row.id, EndReason::Poison, claim.now)?;
+        give_up(conn, row.id, EndReason::Poison, now)?;
     }
     // The attempt that was lost has a number too.
     let counted = |mut row: MessageRow| {
@@ -80,12 +91,12 @@ pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     Ok(Claimed { taken: taken.into_iter().map(counted).collect(), poisoned: poisoned.len() })
 }
 
-/// Kinds that may be taken now.
-fn claimable(conn: &mut Conn, clock: Instant) -> StoreResult<Vec<MessageKind>> {
+/// Kinds that may be taken now. What may have arrived goes again soon, whatever its kind: so it is known for the same.
+fn claimable(conn: &mut Conn, clock: Instant, now: Now) -> StoreResult<Vec<MessageKind>> {
     let running = ticks::table.filter(ticks::alive_until.gt(clock)).select(ticks::id);
     let is_ticking: bool = diesel::select(diesel::dsl::exists(running)).get_result(conn)?;
     let kinds = MessageKind::ALL.iter().copied();
-    Ok(kinds.filter(|kind| !is_ticking || *kind != MessageKind::Digest).collect())
+    Ok(kinds.filter(|kind| (now.is_open && !is_ticking) || *kind != MessageKind::Digest).collect())
 }
 
 /// A worker died with this message in its hands; whether it was handed over before, nobody knows.
@@ -128,14 +139,14 @@ fn give_up(conn: &mut Conn, id: MessageId, reason: EndReason, now: Instant) -> S
 }
 
 /// Is anything due that nobody holds, and is the channel open? Cheap: asked every second.
-pub fn look(conn: &mut Conn, now: Instant, machine_now: Instant) -> StoreResult<Look> {
-    let clock = lease_clock(conn, machine_now)?;
-    let kinds = claimable(conn, clock)?;
+pub fn look(conn: &mut Conn, now: Now) -> StoreResult<Look> {
+    let clock = lease_clock(conn, now.machine)?;
+    let kinds = claimable(conn, clock, now)?;
     let due = messages::table
         .filter(messages::next_at.is_not_null())
-        .filter(messages::next_at.le(now))
+        .filter(messages::next_at.le(now.office))
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
-        .filter(messages::kind.eq_any(kinds))
+        .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
         .select(messages::id);
     let is_due = diesel::select(diesel::dsl::exists(due)).get_result(conn)?;
     Ok(Look { is_due, pause: pause(conn)?, hold: hold(conn)?, clock })

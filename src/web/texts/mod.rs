@@ -7,6 +7,7 @@ mod feedback;
 mod frame;
 mod mail;
 mod notices;
+mod rules;
 mod tickets;
 
 use crate::domain::words::Lang;
@@ -16,8 +17,16 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 7] =
-    [frame::TEXTS, tickets::TEXTS, acts::TEXTS, feedback::TEXTS, notices::TEXTS, mail::TEXTS, errors::TEXTS];
+const ALL: [&[Text]; 8] = [
+    frame::TEXTS,
+    tickets::TEXTS,
+    acts::TEXTS,
+    feedback::TEXTS,
+    notices::TEXTS,
+    mail::TEXTS,
+    rules::TEXTS,
+    errors::TEXTS,
+];
 
 /// The template of a text; `None` where no row has this key.
 #[must_use]

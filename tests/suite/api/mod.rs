@@ -1,10 +1,12 @@
 //! The REST interface as a caller meets it.
 
 mod attachments;
+mod calendars;
 mod conventions;
 mod documents;
 mod messages;
 mod notices;
+mod reminder_rules;
 mod reminders;
 mod repeats;
 mod service;

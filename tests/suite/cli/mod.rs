@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod imports;
 mod rehearsal;
+mod rules;
 
 use crate::support::client::Client;
 use crate::support::database::Place;

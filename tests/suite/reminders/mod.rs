@@ -1,11 +1,14 @@
 //! Who is reminded of what and when, and that each mail leaves once, whatever happens in between.
 
 mod answers;
+mod downtime;
+mod limits;
 mod once;
 mod rehearsal;
+mod rules;
 mod running;
 mod sequence;
+mod simulation;
 mod stops;
-mod storm;
 mod why;
 mod wire;

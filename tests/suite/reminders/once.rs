@@ -1,6 +1,7 @@
 //! Each reminder once: however many look, deliver or die at the same time.
 
 use crate::support::bureau::{Bureau, DAXIANG, SHUANGQING, drop_leases, messages, set_claims};
+use crate::support::dice::{Dice, number};
 use crate::support::smtp::{Does, MailServer};
 use rectify::domain::reminder::{Anchor, MessageState};
 use rectify::domain::ticket::Command;
@@ -8,7 +9,8 @@ use rectify::mail::{Courier, Pauses, Sender};
 use rectify::reminders::{Tally, tick};
 use rectify::store::outbox::{self, Claim};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command as Program, Stdio};
+use std::process::{Child, Command as Program, Stdio};
+use std::time::Duration;
 
 /// That many tickets, every third of them Daxiang's.
 fn tickets(bureau: &Bureau, count: usize) {
@@ -106,56 +108,119 @@ async fn a_digest_is_not_taken_while_any_look_is_going_on() {
     assert!(bureau.told().contains(&"li: 待签收 1 件".to_owned()));
 }
 
-/// Real processes over a real connection, each killed in the middle; the last one ends in peace.
-#[test]
-fn of_processes_that_are_killed_while_sending_nothing_is_lost_and_little_comes_twice() {
+/// Real processes over a real connection.
+struct Round {
+    server: MailServer,
+    bureau: Bureau,
+    dice: Dice,
+}
+
+impl Round {
     const CONNECTIONS: usize = 2;
-    let server = MailServer::start(|_, _, _| Does::Behave);
-    let bureau = Bureau::new("2021-08-16T09:00:00+08:00");
-    tickets(&bureau, 90);
-    bureau.switch_off_digests();
-    let run = || {
-        let url = bureau.test.url();
+
+    fn of(mails: usize) -> Self {
+        let server = MailServer::start(|_, _, _| Does::Behave);
+        let bureau = Bureau::new("2021-08-16T09:00:00+08:00");
+        // Two of three are told to a liaison and a leader.
+        tickets(&bureau, mails * 3 / 5);
+        bureau.switch_off_digests();
+        Self { server, bureau, dice: Dice(mails.try_into().unwrap()) }
+    }
+
+    fn start(&self) -> Child {
+        let url = self.bureau.test.url();
         let database = if url.contains("://") { url.to_owned() } else { format!("sqlite:{url}") };
         Program::new(env!("CARGO_BIN_EXE_rectify"))
-            .args(["--data", bureau.dir.path().to_str().unwrap(), "--database", &database, "remind"])
+            .args(["--data", self.bureau.dir.path().to_str().unwrap(), "--database", &database, "remind"])
             .env("RECTIFY_MAIL__TRANSPORT", "smtp")
-            .env("RECTIFY_MAIL__SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", server.port))
-            .env("RECTIFY_MAIL__CONNECTIONS", CONNECTIONS.to_string())
+            .env("RECTIFY_MAIL__SMTP_URL", format!("smtp://127.0.0.1:{}?tls=none", self.server.port))
+            .env("RECTIFY_MAIL__CONNECTIONS", Self::CONNECTIONS.to_string())
             .stdout(Stdio::null())
             .spawn()
             .unwrap()
-    };
-    let kills = [10, 50, 90];
-    for taken in kills {
-        let mut child = run();
-        while server.mails().len() < taken {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
-            std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+
+    /// How many mails are to be taken before each of so many kills, at most.
+    fn points(&mut self, kills: usize, mails: usize) -> Vec<usize> {
+        let end = u64::try_from(mails - 1).unwrap();
+        let mut points: Vec<usize> = (0..kills).map(|_| usize::try_from(self.dice.below(end)).unwrap()).collect();
+        points.sort_unstable();
+        points
+    }
+
+    /// Waits for the point, and some hundreds of microseconds longer, so that it falls anywhere in a dialogue.
+    fn wait_for(&mut self, point: usize, children: &mut [Child]) {
+        while self.server.taken() <= point && children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+            std::thread::sleep(Duration::from_micros(200));
         }
+        std::thread::sleep(Duration::from_micros(self.dice.below(3_000)));
+    }
+
+    /// Nothing is lost; of what came twice at most what a killed process had in its hands, byte for byte the same.
+    fn judge(&self, mails: usize, kills: usize) {
+        assert_eq!(self.bureau.ledger().get("sent"), Some(&mails), "{:?}", self.bureau.ledger());
+        let mut copies: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        for mail in self.server.mails() {
+            let id = mail_parser::MessageParser::default().parse(&mail).unwrap().message_id().unwrap().to_owned();
+            copies.entry(id).or_default().push(mail);
+        }
+        assert_eq!(copies.len(), mails, "lost");
+        let twice: usize = copies.values().map(|copies| copies.len() - 1).sum();
+        println!("{mails} mails, {kills} kills: 0 lost, {twice} came twice");
+        assert!(twice <= kills * Self::CONNECTIONS, "{twice} came twice");
+        assert!(copies.values().all(|copies| copies.iter().all(|copy| *copy == copies[0])), "copies differ");
+    }
+}
+
+/// `RECTIFY_KILLS=100` kills the process so often, in a run of five times as many mails.
+#[test]
+fn of_a_process_that_is_killed_again_and_again_nothing_is_lost_and_little_comes_twice() {
+    let kills = number("RECTIFY_KILLS").map_or(6, |kills| usize::try_from(kills).unwrap());
+    let mails = (kills * 5).max(150);
+    let mut round = Round::of(mails);
+    let mut done = 0;
+    for point in round.points(kills, mails) {
+        let mut children = [round.start()];
+        round.wait_for(point, &mut children);
+        let [mut child] = children;
+        done += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
-        drop_leases(&bureau);
+        drop_leases(&round.bureau);
     }
     // It says that it isn't all well: some of what was cut off may come twice.
-    run().wait().unwrap();
-    assert_eq!(bureau.ledger().get("sent"), Some(&150));
-    let mut copies: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
-    for mail in server.mails() {
-        let id = mail_parser::MessageParser::default().parse(&mail).unwrap().message_id().unwrap().to_owned();
-        copies.entry(id).or_default().push(mail);
+    round.start().wait().unwrap();
+    assert!(done * 2 > kills, "only {done} of {kills} were killed");
+    round.judge(mails, done);
+}
+
+#[test]
+fn of_two_processes_that_are_killed_now_and_then_nothing_is_lost_and_little_comes_twice() {
+    let mails = 300;
+    let mut round = Round::of(mails);
+    let mut children = [round.start(), round.start()];
+    let mut done = 0;
+    for point in round.points(4, mails / 2) {
+        round.wait_for(point, &mut children);
+        let victim = &mut children[done % 2];
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        done += 1;
+        // Its leases go on until they end: nobody may take from it what it might still hold.
+        children[(done - 1) % 2] = round.start();
     }
-    assert_eq!(copies.len(), 150, "lost");
-    let twice = copies.values().filter(|copies| copies.len() > 1).count();
-    assert!(twice <= kills.len() * CONNECTIONS, "{twice} came twice");
-    assert!(copies.values().all(|copies| copies.iter().all(|copy| *copy == copies[0])), "copies differ");
+    for child in &mut children {
+        child.wait().unwrap();
+    }
+    drop_leases(&round.bureau);
+    round.start().wait().unwrap();
+    round.judge(mails, done);
 }
 
 fn claim_all(tx: &mut rectify::transaction::Tx<'_>) -> rectify::transaction::Outcome<()> {
     let claim = Claim {
         token: tx.id(),
-        now: tx.now,
-        machine_now: tx.machine_now,
+        now: outbox::Now { office: tx.now, machine: tx.machine_now, is_open: true },
         lease: chrono::TimeDelta::seconds(120),
         at_most: 100,
     };

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rectify::domain::actor::Actor;
 use rectify::domain::id::{SubjectId, UnitId, UserId};
 use rectify::domain::instant::Instant;
-use rectify::domain::reminder::{ReminderState, Told};
+use rectify::domain::reminder::{ReminderState, Rule, Told};
 use rectify::domain::ticket::Command;
 use rectify::queries::rehearsal::{Rehearsal, Span, rehearse};
 use rectify::reminders::settle;
@@ -81,7 +81,7 @@ async fn engine(bureau: &mut Bureau, span: Span) -> BTreeSet<Line> {
                     row.recipient_user_id,
                     row.recipient_unit_id,
                     subject,
-                    (row.rule, row.step, row.step_at),
+                    (row.rule, Rule::index_of(row.step).into(), row.step_at),
                     told,
                     row.copy,
                 )

@@ -232,10 +232,17 @@ fn daily_looks(conn: &mut Conn) -> Vec<Said> {
         hear(&format!("messages{narrowed}"), &|conn| outbox::list(conn, &filter, Some(message), 50).map(drop));
         hear(&format!("count of messages{narrowed}"), &|conn| outbox::count(conn, &filter).map(drop));
     }
-    hear("is a message due", &|conn| outbox::look(conn, moment(), moment()).map(drop));
+    hear("is a message due", &|conn| {
+        outbox::look(conn, outbox::Now { office: moment(), machine: moment(), is_open: true }).map(drop)
+    });
     hear("messages to send", &|conn| {
         let lease = chrono::TimeDelta::minutes(2);
-        let claim = outbox::Claim { token: id(1), now: moment(), machine_now: moment(), lease, at_most: 10 };
+        let claim = outbox::Claim {
+            token: id(1),
+            now: outbox::Now { office: moment(), machine: moment(), is_open: true },
+            lease,
+            at_most: 10,
+        };
         outbox::claim(conn, &claim).map(drop)
     });
     hear("attempts of a message", &|conn| outbox::attempts_of(conn, message).map(drop));

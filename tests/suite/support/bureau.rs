@@ -89,10 +89,14 @@ impl Bureau {
 
     /// With settings that differ, `("mail.transport", "smtp")`.
     pub fn with(now: &str, settings: &[(&str, String)]) -> Self {
+        Self::begin(Clock::fixed(at(now)), Ids::system(), settings)
+    }
+
+    /// With ids of its own, and a clock that somebody else may hold too.
+    pub fn begin(clock: Clock, ids: Ids, settings: &[(&str, String)]) -> Self {
         let test = TestDatabase::new();
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::fixed(at(now));
-        let world = world(test.db.clone(), clock.clone());
+        let world = world_of(test.db.clone(), (clock.clone(), ids), office());
         let config = Config::load(dir.path(), std::iter::empty(), settings).unwrap();
         let courier = Courier::new(world.clone(), Sender::from_config(&config, dir.path()).unwrap());
         let bureau = Self { world, clock, test, dir, courier, seen: BTreeSet::new() };
@@ -113,9 +117,33 @@ impl Bureau {
         bureau
     }
 
+    /// Everybody gets so many mails of their own a day, and the rest in a digest.
+    pub fn limited(now: &str, at_once_a_day: u16) -> Self {
+        let mut bureau = Self::new(now);
+        let office = Office { at_once_a_day, ..office() };
+        bureau.world = world_of(bureau.test.db.clone(), (bureau.clock.clone(), Ids::system()), office);
+        bureau.restart_courier(&[]);
+        bureau
+    }
+
+    pub fn other_seeded(&self, seed: u64) -> World {
+        world_of(self.test.db.clone(), (self.clock.clone(), Ids::seeded(seed)), office())
+    }
+
+    /// As a process that was started again: with no connection and nothing held.
+    pub fn restart_courier(&mut self, settings: &[(&str, String)]) {
+        let config = Config::load(self.dir.path(), std::iter::empty(), settings).unwrap();
+        self.courier = Courier::new(self.world.clone(), Sender::from_config(&config, self.dir.path()).unwrap());
+    }
+
     /// Another process on the same database, with the same clock.
     pub fn other_world(&self) -> World {
         world(Db::open(&DatabaseSettings::new(self.test.url())).unwrap(), self.clock.clone())
+    }
+
+    /// A process whose clock shows something else.
+    pub fn world_at(&self, now: &str) -> World {
+        world(self.test.db.clone(), Clock::fixed(at(now)))
     }
 
     pub fn write<T: Send + 'static>(
@@ -408,7 +436,11 @@ pub fn read_mail(bytes: &[u8]) -> Mail {
 }
 
 fn world(db: Db, clock: Clock) -> World {
-    World::new(db, clock, Ids::system(), office(), "example.cn", "https://rectify.example.cn").unwrap()
+    world_of(db, (clock, Ids::system()), office())
+}
+
+fn world_of(db: Db, (clock, ids): (Clock, Ids), office: Office) -> World {
+    World::new(db, clock, ids, office, "example.cn", "https://rectify.example.cn").unwrap()
 }
 
 fn ticket(

@@ -3,6 +3,8 @@
 pub mod app;
 pub mod bureau;
 pub mod client;
+pub mod contents;
 pub mod database;
+pub mod dice;
 pub mod round;
 pub mod smtp;

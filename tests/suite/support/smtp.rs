@@ -59,6 +59,11 @@ impl MailServer {
         self.kept.lock().unwrap().mails.clone()
     }
 
+    /// How many mails were taken.
+    pub fn taken(&self) -> usize {
+        self.kept.lock().unwrap().mails.len()
+    }
+
     pub fn connections(&self) -> usize {
         self.kept.lock().unwrap().connections
     }

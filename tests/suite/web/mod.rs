@@ -7,4 +7,5 @@ mod languages;
 mod letters;
 mod notices;
 mod reader;
+mod rules;
 mod sign_in;
