@@ -6,6 +6,8 @@
 use crate::actions::idempotency::{self as once, Asked, Kept};
 use crate::api::{etag, idempotency, openapi};
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::words::Lang;
+use crate::http::context::Context;
 use crate::http::identity::Credentials;
 use crate::http::problem::Fault;
 use crate::http::state::State;
@@ -66,6 +68,8 @@ pub struct Call {
     pub credentials: Credentials,
     /// The version from `If-Match`, for `record::check_version`.
     pub version: Option<i64>,
+    /// What `Accept-Language` asks for, else the office's own.
+    pub lang: Lang,
     key: Option<String>,
     method: String,
     /// Path and query.
@@ -92,13 +96,14 @@ impl Call {
             return Err(Refusal::missing());
         }
         Ok(Self {
-            state,
             credentials,
             version: etag::given(request)?,
+            lang: Context::of(request).map_or(state.settings.locale, |context| context.lang),
             key: idempotency::key(request)?,
             method: request.method().to_string(),
             target: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
             misnamed: openapi::misnamed(request),
+            state,
         })
     }
 

@@ -4,9 +4,9 @@
 use crate::api::routes::described;
 use crate::api::{BASE, resources};
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
-use crate::http::health;
 use crate::http::identity::CSRF_HEADER;
 use crate::http::problem::Problem;
+use crate::http::{health, metrics};
 use crate::queries::tickets::TicketOrder;
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ struct Document;
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         let health = described(|routes| {
-            routes.service(health::get_health).service(health::get_readiness);
+            routes.service(health::get_health).service(health::get_readiness).service(metrics::get_metrics);
         });
         let whole = Document::openapi().merge_from(health).nest(BASE, described(resources));
         let mut document = serde_json::to_value(whole).unwrap_or_default();

@@ -10,6 +10,7 @@ use crate::domain::calendar::{CN_TOML, Calendar};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::http::health::Probe;
+use crate::http::metrics::{self, Watched};
 use crate::http::sandbox::{Jump, Turn};
 use crate::http::state::State;
 use crate::installation::Installation;
@@ -114,11 +115,14 @@ pub(super) async fn serve(
     let runner = reminders::start(world.clone(), courier, config.reminders.tick);
     let probes = probes(&world, &runner, config);
     let turn = (!world.clock.is_real()).then(|| turn(&world, &runner));
+    let counted = runner.clone();
     let served = async {
         let address = reserved.address;
         let state = State::new(world, config, &installation.data_dir, probes, turn).map_err(|fault| {
             Refusal::new(Code::InstallationFolder).with("place", "attachments").with("reason", fault)
         })?;
+        state.metrics.count_attempts(Arc::new(move || counted.attempts()));
+        let watched = config.server.metrics_listen.0.map(|at| watch(&state, at)).transpose()?;
         let listener = reserved.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
         let listener = listener.map_err(|fault| refused(&address, &fault))?;
         let server = crate::http::server::start(state, listener, |config| {
@@ -132,11 +136,21 @@ pub(super) async fn serve(
         tokio::task::yield_now().await;
         announce();
         let ended = server.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)));
+        if let Some(watched) = watched {
+            watched.stop().await;
+        }
         ended.map_err(|fault| refused(&address, &fault))
     }
     .await;
     runner.stop().await;
     served
+}
+
+/// Listens for whoever collects figures.
+fn watch(state: &State, at: SocketAddr) -> Result<Watched, CliFault> {
+    let listener = std::net::TcpListener::bind(at);
+    let watched = listener.and_then(|listener| metrics::watch(state.clone(), listener));
+    watched.map_err(|fault| refused(&at, &fault))
 }
 
 /// Turns a sandbox's clock: the engine is told to settle once it stands.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use layers::{ConfigFault, Problem, Setting, environment};
-pub use values::{LogFormat, Secret, Transport};
+pub use values::{Listen, LogFormat, Secret, Transport};
 
 /// The defaults, commented: what `rectify config` may print for people.
 pub const DEFAULTS: &str = include_str!("../../config/rectify.toml");
@@ -44,6 +44,8 @@ pub struct Server {
     /// 0: one for each processor.
     #[serde(deserialize_with = "values::between::<0, 512, _>")]
     pub workers: u32,
+    /// Figures for Prometheus without a sign-in.
+    pub metrics_listen: Listen,
 }
 
 #[derive(Debug, Clone, Deserialize)]

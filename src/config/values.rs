@@ -39,6 +39,21 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// An address to listen on, if any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        text(input, |text| match text {
+            "" => Ok(Self(None)),
+            text => text.parse().map(|address| Self(Some(address))).map_err(|_not_an_address| {
+                "write an IP address and a port, like 127.0.0.1:9187, or nothing".to_owned()
+            }),
+        })
+    }
+}
+
 /// Where mails go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

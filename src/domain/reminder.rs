@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 mod record;
 mod rule;
+pub mod why;
 pub use record::{EndReason, MessageKind, MessageState, ReminderState, Told};
 pub use rule::{
     Anchor, Audience, DayUnit, Delivery, REMINDERS_TOML, Repeat, Rule, RuleFault, Subject, Who, check_rules, morning,
@@ -286,6 +287,29 @@ impl Planner<'_> {
     #[must_use]
     pub fn next_at(&self, facts: &Facts, now: Instant) -> Option<Instant> {
         self.owed(facts, now.minus(TimeDelta::microseconds(1)), &|_, _, _| true).next_at
+    }
+
+    /// The steps after the first moment and up to the second that are not handled, in order of time, as a server tells them
+    /// that never stops: each at its own moment, so that none takes another's place. Of the office at most a year's.
+    #[must_use]
+    pub fn coming(
+        &self,
+        facts: &Facts,
+        (after, until): (Instant, Instant),
+        handled: &dyn Fn(&str, i64, u16) -> bool,
+    ) -> Vec<DueStep> {
+        let mut coming = Vec::new();
+        for (rule, anchor) in self.speaking(facts) {
+            let steps = self.steps(rule, anchor, after).take_while(|step| step.at <= until);
+            let told = steps.filter(|step| {
+                step.at > after
+                    && early(step, rule, anchor, facts).is_none()
+                    && !handled(&step.rule, step.anchor_version, step.index)
+            });
+            coming.extend(told.map(|step| DueStep { send: rule.addressed(step.index), superseded: Vec::new(), step }));
+        }
+        coming.sort_by_key(|due| due.step.at);
+        coming
     }
 
     /// Every step in the subject's current state, past and to come, in order of time. Of the office: the weeks of the
@@ -853,6 +877,7 @@ mod tests {
             let planner = Planner { rules: &rules, calendar: &calendar, zone, window: Window::default() };
             let mut ledger = HashSet::new();
             let mut told = 0;
+            let mut walked = Vec::new();
             let mut next = Some(facts.first_tick);
             while let Some(now) = next {
                 let owed = planner.owed(&facts, now, &|rule, version, index| {
@@ -862,6 +887,7 @@ mod tests {
                     prop_assert!(due.superseded.is_empty() && due.step.at == now);
                     prop_assert!(ledger.insert(key(&due.step)));
                     told += 1;
+                    walked.push(due.clone());
                 }
                 for (step, reason) in &owed.skipped {
                     prop_assert!(*reason == SkipReason::BeforeStart || *reason == SkipReason::BeforeFirstTick);
@@ -870,6 +896,9 @@ mod tests {
                 prop_assert!(owed.next_at.is_none_or(|at| at > now));
                 next = owed.next_at;
             }
+            let just_before = facts.first_tick.minus(TimeDelta::microseconds(1));
+            let coming = planner.coming(&facts, (just_before, facts.first_tick.plus(TimeDelta::days(100_000))), &none);
+            prop_assert_eq!(coming, walked);
             let all = planner.all_steps(&facts, facts.first_tick);
             prop_assert_eq!(ledger.len(), all.len());
             let anchor = |step: &Step| {

@@ -7,6 +7,7 @@ pub mod headers;
 pub mod health;
 pub mod identity;
 pub mod limits;
+pub mod metrics;
 pub mod problem;
 pub mod sandbox;
 pub mod server;

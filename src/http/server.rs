@@ -4,7 +4,7 @@ use crate::actions::sign_in;
 use crate::http::context::Context;
 use crate::http::problem::{self, Fault};
 use crate::http::state::State;
-use crate::http::{headers, health};
+use crate::http::{headers, health, metrics};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -54,6 +54,7 @@ where
             .wrap(from_fn(frame))
             .service(health::get_health)
             .service(health::get_readiness)
+            .service(metrics::get_metrics)
             .configure(configure.clone())
     })
     .client_request_timeout(HEADERS_WITHIN)
@@ -105,6 +106,7 @@ async fn frame(
     };
     finish(answer.headers_mut(), &context, &state);
     log(&answer, &context, started.elapsed());
+    state.metrics.answered(&answer, &context.method, started.elapsed());
     Ok(answer)
 }
 

@@ -7,6 +7,7 @@ use crate::domain::words::Lang;
 use crate::files::blobs::Blobs;
 use crate::http::health::Probe;
 use crate::http::limits::Limits;
+use crate::http::metrics::Metrics;
 use crate::http::problem::Fault;
 use crate::http::sandbox::Turn;
 use crate::transaction::World;
@@ -16,6 +17,7 @@ use std::future::{Ready, ready};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Clone)]
 pub struct State(Arc<Inner>);
@@ -26,6 +28,7 @@ pub struct Inner {
     pub hashing: Hashing,
     pub blobs: Blobs,
     pub limits: Limits,
+    pub metrics: Metrics,
     /// What `/readyz` asks besides the database and the disk.
     pub probes: Vec<Probe>,
     /// Turns the clock; a sandbox's only.
@@ -46,6 +49,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// HTTP worker threads; 0: one for each processor.
     pub workers: usize,
+    /// Between two looks at the reminders.
+    pub tick: Duration,
 }
 
 impl State {
@@ -68,10 +73,12 @@ impl State {
             allowed_files: config.files.allowed.clone(),
             data_dir: data_dir.to_owned(),
             workers: usize::try_from(config.server.workers).unwrap_or(0),
+            tick: config.reminders.tick,
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
         let hashing = Hashing::default();
-        Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits: Limits::default(), probes, turn })))
+        let (limits, metrics) = (Limits::default(), Metrics::default());
+        Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits, metrics, probes, turn })))
     }
 }
 

@@ -3,15 +3,17 @@
 //! A claim is committed before anything is sent and the outcome is committed right after: a worker that dies in between
 //! leaves a lease that runs out, and its message is sent again. No transaction is open while a server is spoken to.
 
+use super::outcome::Outcome as Delivery;
 use super::sender::Sender;
 use super::transports::Transport;
 use super::worker::{BATCH, Lines, Rate, Worker};
 use crate::domain::instant::Instant;
 use crate::store::outbox;
 use crate::transaction::{Outcome, Read, World};
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 
 /// What a round of deliveries came to, in messages; `cancelled` in lines.
@@ -51,6 +53,8 @@ pub struct Signals {
     stop: AtomicBool,
     /// Microseconds of the machine's time at which a worker was last heard of; 0: never.
     heard_at: AtomicI64,
+    /// Attempts by where they ended and how, since the process began.
+    attempts: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
 impl Signals {
@@ -66,6 +70,17 @@ impl Signals {
     /// When a worker was last heard of, in the machine's time.
     pub fn heard_at(&self) -> Option<Instant> {
         Instant::from_micros(self.heard_at.load(Ordering::Relaxed)).filter(|at| at.micros() > 0)
+    }
+
+    /// Attempts of this process: phase, result, number.
+    pub fn attempts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.iter().map(|((phase, result), count)| (*phase, *result, *count)).collect()
+    }
+
+    pub(super) fn count(&self, delivery: &Delivery) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        *attempts.entry((delivery.phase.as_str(), delivery.result.as_str())).or_default() += 1;
     }
 
     pub(super) fn hear(&self, world: &World) {

@@ -254,6 +254,7 @@ impl Worker {
 
     /// The outcome, as the very next thing.
     async fn record(&mut self, message: MessageRow, delivery: Delivery, token: LeaseId) -> Outcome<()> {
+        self.signals.count(&delivery);
         let mut pauses = RECORD_AGAIN.iter();
         loop {
             let (row, outcome) = (message.clone(), delivery.clone());

@@ -7,6 +7,7 @@ use crate::domain::vocabulary::Role;
 use crate::store::outbox::{self, Hold, Pause};
 use crate::store::{ledger, reference};
 use crate::transaction::{Outcome, Read};
+use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -38,6 +39,18 @@ pub struct EngineOut {
     pub clock_hold: Option<Hold>,
     /// Number of the calendar and rules in force; another process that shows an older one lags behind.
     pub reference_version: i64,
+}
+
+/// A look that went through is noted at least so often; see `reminders::tick`.
+const NOTED: TimeDelta = TimeDelta::minutes(5);
+
+impl EngineOut {
+    /// Since when no process has looked at the reminders, if that is longer than `patience` and what lies between two notes
+    /// of a look. While the clock is not believed nobody looks, and that is no fault of the planner.
+    #[must_use]
+    pub fn silent_since(&self, patience: TimeDelta) -> Option<Instant> {
+        self.looked_at.filter(|at| self.clock_hold.is_none() && at.plus(patience).plus(NOTED) < self.now)
+    }
 }
 
 /// # Errors

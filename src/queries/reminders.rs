@@ -332,7 +332,7 @@ fn ahead(scope: &Scope, row: &TicketRow, (rule, step): (&Rule, &Step), one: Addr
     }
 }
 
-fn rule_name(rules: &[Rule], code: &str) -> Option<RuleName> {
+pub(super) fn rule_name(rules: &[Rule], code: &str) -> Option<RuleName> {
     let rule = rules.iter().find(|rule| rule.code == code)?;
     Some(RuleName { zh: rule.name_zh.clone(), en: rule.name_en.clone() })
 }

@@ -4,7 +4,6 @@
 //! owed, writes the ledger rows and the lines of digests → `mail::courier` sends them. `runner` does both by itself, while
 //! `vigil` believes the clock.
 
-mod facts;
 mod plan;
 mod runner;
 mod tick;
@@ -15,7 +14,7 @@ pub use tick::{Pace, tick, tick_at};
 pub use vigil::{Passed, is_believed};
 
 use crate::mail::{Courier, Pauses};
-use crate::store::StoreError;
+use crate::store::{StoreError, watched as facts};
 use crate::transaction::{Outcome, World};
 use serde::Serialize;
 use std::ops::AddAssign;

@@ -68,6 +68,12 @@ impl Runner {
         Health { ticked_at, courier_at: self.0.signals.heard_at() }
     }
 
+    /// Attempts to deliver since the process began: where they ended, how, and how many.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.0.signals.attempts()
+    }
+
     /// A sandbox's jump: `first` (which sets the clock), one look, then deliveries until nothing is left, with nothing of
     /// the engine's own in between.
     pub async fn settle<F>(&self, first: F) -> Outcome<Tally>

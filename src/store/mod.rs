@@ -29,6 +29,7 @@ pub mod tickets;
 pub mod tokens;
 pub mod units;
 pub mod users;
+pub mod watched;
 mod writer;
 
 pub use columns::{Json, Moment, Uid};

@@ -29,6 +29,16 @@ const IDS: usize = 1_000;
 /// What counts as undelivered mail, wherever it is counted.
 pub const UNDELIVERED: [MessageState; 2] = [MessageState::Dead, MessageState::Uncertain];
 
+/// States that are not the end of all.
+pub const OPEN: [MessageState; 6] = [
+    MessageState::Queued,
+    MessageState::Sending,
+    MessageState::Retry,
+    MessageState::Uncertain,
+    MessageState::Held,
+    MessageState::Dead,
+];
+
 /// A message without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = messages, check_for_backend(MultiBackend))]
@@ -172,18 +182,10 @@ pub fn open_digests(conn: &mut Conn, mut fresh: Vec<NewMessage>) -> StoreResult<
 
 /// How many messages there are in each state that is not the end of all.
 pub fn open_counts(conn: &mut Conn) -> StoreResult<Vec<(MessageState, i64)>> {
-    let open = [
-        MessageState::Queued,
-        MessageState::Sending,
-        MessageState::Retry,
-        MessageState::Uncertain,
-        MessageState::Held,
-        MessageState::Dead,
-    ];
     Ok(messages::table
         .group_by(messages::state)
         .select((messages::state, diesel::dsl::count_star()))
-        .filter(messages::state.eq_any(open.to_vec()))
+        .filter(messages::state.eq_any(OPEN.to_vec()))
         .load(conn)?)
 }
 

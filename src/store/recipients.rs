@@ -97,6 +97,32 @@ impl Roster {
         coordinators: Coordinators,
         (today, lang): (NaiveDate, Lang),
     ) -> StoreResult<Self> {
+        Self::load_with(conn, units, coordinators, (today, lang), |person| person.deputy_on(today))
+    }
+
+    /// The same, with the deputies of any day; see `on`.
+    pub fn load_for_any_day(
+        conn: &mut Conn,
+        units: impl IntoIterator<Item = UnitId>,
+        (today, lang): (NaiveDate, Lang),
+    ) -> StoreResult<Self> {
+        Self::load_with(conn, units, Coordinators::Asked, (today, lang), |person| person.deputy_id)
+    }
+
+    /// As it is on another day.
+    #[must_use]
+    pub fn on(&mut self, day: NaiveDate) -> &Self {
+        self.today = day;
+        self
+    }
+
+    fn load_with(
+        conn: &mut Conn,
+        units: impl IntoIterator<Item = UnitId>,
+        coordinators: Coordinators,
+        (today, lang): (NaiveDate, Lang),
+        deputy: impl Fn(&Person) -> Option<UserId>,
+    ) -> StoreResult<Self> {
         let asked: HashSet<UnitId> = units.into_iter().collect();
         let mut rows = units_of(conn, &asked.into_iter().collect::<Vec<_>>())?;
         let parents: HashSet<UnitId> = rows.iter().filter_map(|row| row.parent_id).collect();
@@ -108,8 +134,7 @@ impl Roster {
             Coordinators::Asked => with_role(conn, Role::Coordinator)?,
             Coordinators::NotAsked => Vec::new(),
         };
-        let deputies: Vec<UserId> =
-            people.iter().chain(&coordinators).filter_map(|person| person.deputy_on(today)).collect();
+        let deputies: Vec<UserId> = people.iter().chain(&coordinators).filter_map(deputy).collect();
         let deputies = persons(conn, &deputies)?;
         let mut by_unit: HashMap<UnitId, Vec<Person>> = HashMap::new();
         for person in people {

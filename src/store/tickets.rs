@@ -583,6 +583,30 @@ pub fn due_for_reminders(conn: &mut Conn, now: Instant, limit: i64) -> StoreResu
         .select(TicketRow::as_select()))?)
 }
 
+/// Tickets of which somebody is to be reminded until then, the next first, after one of those; nothing is locked.
+pub fn to_remind(
+    conn: &mut Conn,
+    until: Instant,
+    after: Option<(Instant, TicketId)>,
+    limit: i64,
+) -> StoreResult<Vec<TicketRow>> {
+    let mut query = tickets::table
+        .filter(tickets::next_reminder_at.is_not_null())
+        .filter(tickets::next_reminder_at.le(until))
+        .select(TicketRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            sql::<Bool>("(tickets.next_reminder_at, tickets.id) > (")
+                .bind::<Moment, _>(at)
+                .sql(", ")
+                .bind::<Uid, _>(id)
+                .sql(")"),
+        );
+    }
+    Ok(query.order((tickets::next_reminder_at.asc(), tickets::id.asc())).limit(limit).load(conn)?)
+}
+
 pub fn is_reminder_due(conn: &mut Conn, now: Instant) -> StoreResult<bool> {
     let due = tickets::table
         .filter(tickets::next_reminder_at.is_not_null())

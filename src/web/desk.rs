@@ -1,20 +1,25 @@
 //! The first page: for the office the desk, for a unit its work by urgency. Every figure equals the list it leads to.
 
+use crate::actions::clock;
 use crate::domain::ticket::Act;
-use crate::domain::vocabulary::{Ball, NoticeState, Pending, State};
+use crate::domain::vocabulary::{Ball, NoticeState, Pending, Role, State};
+use crate::queries::engine::{self, EngineOut};
 use crate::queries::notices::{self, NoticeQuery};
 use crate::queries::overview::{self, Counts, Figure, Overview};
 use crate::queries::tickets::{self, TicketOut, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::acts;
 use crate::web::calendar::next_year_missing;
+use crate::web::form::Sent;
 use crate::web::frame::sees_mail;
 use crate::web::lens::{Day, Lens};
 use crate::web::picks::{ask, uncounted};
 use crate::web::rules::keeps_rules;
+use crate::web::texts::say_with;
 use crate::web::view::{Button, TicketLine, act_href, path_segment};
-use crate::web::visit::{Room, Visit};
+use crate::web::visit::{Room, Visit, see_other};
 use actix_web::HttpResponse;
+use chrono::TimeDelta;
 use serde::Serialize;
 
 /// Lines of a queue on the desk; the rest is behind its link.
@@ -26,9 +31,14 @@ const UNITS: usize = 50;
 const WORK: i64 = 100;
 /// Notices looked through for requirements that a unit has not answered.
 const NOTICES: i64 = 50;
+/// A planner that says nothing for longer is worth a warning.
+const QUIET: TimeDelta = TimeDelta::minutes(5);
 
 #[derive(Debug, Serialize)]
 struct DeskPage {
+    warnings: Vec<Warning>,
+    /// A clock that leapt, and this reader may say that it is right.
+    may_accept_clock: bool,
     figures: Vec<FigureView>,
     overdue: Queue,
     queues: Vec<Queue>,
@@ -38,6 +48,14 @@ struct DeskPage {
     as_of: String,
     /// The coming year's days off are not known yet.
     calendar: Option<String>,
+}
+
+/// Something that keeps mails from those who should get them.
+#[derive(Debug, Serialize)]
+struct Warning {
+    text: String,
+    /// Where it is looked into.
+    href: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,7 +125,12 @@ pub async fn get_desk(visit: Visit) -> HttpResponse {
         Err(failure) => return visit.refused(&failure).await,
     };
     drop(frame);
-    if office { visit.page("desk.html", desk).await } else { visit.page("my_work.html", work).await }
+    let tick = TimeDelta::from_std(visit.state.settings.tick).unwrap_or(QUIET);
+    if office {
+        visit.page("desk.html", move |room| desk(room, tick)).await
+    } else {
+        visit.page("my_work.html", work).await
+    }
 }
 
 /// A list's address among the pages: the same query as over REST.
@@ -123,8 +146,9 @@ fn figure(name: &'static str, figure: &Figure, alarming: bool) -> FigureView {
     FigureView { name, count: figure.count, href: page_href(figure), alarming: alarming && figure.count > 0 }
 }
 
-fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
+fn desk(room: &mut Room<'_, '_>, tick: TimeDelta) -> Outcome<DeskPage> {
     let found = overview::overview(room.read, room.who)?;
+    let engine = engine::get(room.read, room.who)?;
     let lens = room.lens;
     let counts = &found.counts;
     let overdue = TicketQuery { overdue: Some(true), ..TicketQuery::default() };
@@ -139,6 +163,8 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
         href: unit.href.trim_start_matches("/api/v1").to_owned(),
     });
     Ok(DeskPage {
+        warnings: warnings(&engine, counts, tick, &lens),
+        may_accept_clock: engine.clock_hold.is_some() && room.who.has(Role::Admin),
         calendar: next_year_missing(room).filter(|_| keeps_rules(room.who)),
         figures: figures(&found, sees_mail(room.who), &lens),
         units_more: found.units.iter().filter(|unit| unit.open > 0).count().saturating_sub(UNITS),
@@ -147,6 +173,43 @@ fn desk(room: &mut Room<'_, '_>) -> Outcome<DeskPage> {
         overdue,
         as_of: lens.moment(found.as_of).text,
     })
+}
+
+/// What stands in the way of mails, the gravest first.
+fn warnings(engine: &EngineOut, counts: &Counts, tick: TimeDelta, lens: &Lens) -> Vec<Warning> {
+    let mut found = Vec::new();
+    if let Some(hold) = engine.clock_hold {
+        let (trusted, clock) = (lens.moment(hold.trusted).text, lens.moment(hold.found).text);
+        let text = say_with(lens.lang, "warning.clock", &[("trusted", &trusted), ("found", &clock)]);
+        found.push(Warning { text, href: None });
+    }
+    if let Some(since) = engine.silent_since(QUIET.max(tick)) {
+        let text = say_with(lens.lang, "warning.silent", &[("at", &lens.moment(since).text)]);
+        found.push(Warning { text, href: None });
+    }
+    if let Some(pause) = &engine.pause {
+        let since = lens.moment(pause.since).text;
+        let text = say_with(lens.lang, "warning.paused", &[("since", &since), ("reason", &pause.reason)]);
+        found.push(Warning { text, href: Some("/mail") });
+    }
+    let lost = counts.undelivered_mail.as_ref().map_or(0, |lost| lost.count);
+    if lost > 0 {
+        let text = lens.tn("warning.undelivered", lost);
+        found.push(Warning { text, href: Some("/mail?state=dead&state=uncertain") });
+    }
+    found
+}
+
+/// `POST /engine/accept-clock`: an admin says that a clock which leapt is right.
+pub async fn post_accept_clock(visit: Visit, sent: Sent) -> HttpResponse {
+    let form = match sent.0 {
+        Ok(form) => form,
+        Err(failure) => return visit.refused(&failure).await,
+    };
+    match visit.change(&form, |tx, who| clock::accept(tx, who)).await {
+        Ok(()) => see_other("/?done=clock_accepted"),
+        Err(failure) => visit.refused(&failure).await,
+    }
 }
 
 fn figures(found: &Overview, mail: bool, lens: &Lens) -> Vec<FigureView> {
@@ -264,8 +327,7 @@ fn requirements(room: &mut Room<'_, '_>) -> Outcome<Vec<OpenRequirements>> {
     let search = NoticeQuery { state: vec![NoticeState::Issued] };
     let slice = notices::list(room.read, room.who, &search, &uncounted(NOTICES, None, "web requirements"))?;
     let lens = room.lens;
-    let may_answer =
-        room.who.has_any(&[crate::domain::vocabulary::Role::Liaison, crate::domain::vocabulary::Role::Leader]);
+    let may_answer = room.who.has_any(&[Role::Liaison, Role::Leader]);
     let mut found = Vec::new();
     for notice in slice.items {
         let asked = notices::requirements(room.read, room.who, &notice.code)?;

@@ -125,6 +125,7 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
     ];
     if sees_mail(who) {
         places.push((lens.t("rail.mail"), "/mail"));
+        places.push((lens.t("rail.reminders"), "/reminders"));
     }
     if keeps_rules(who) {
         places.extend([(lens.t("rail.rules"), "/rules"), (lens.t("rail.calendar"), "/calendar")]);
@@ -175,6 +176,7 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_release" => "done.mail_release",
         "mail_cancel" => "done.mail_cancel",
         "clock" => "done.clock",
+        "clock_accepted" => "done.clock_accepted",
         "closed" => "done.notice_closed",
         act => return act.parse().ok().map(|act| done_act(act, lens)),
     };

@@ -20,6 +20,7 @@ mod mail_text;
 mod notices;
 mod picks;
 mod preview;
+mod rehearsal;
 mod rules;
 mod sandbox;
 mod setup;
@@ -32,6 +33,7 @@ mod timeline;
 mod uploads;
 mod view;
 mod visit;
+mod why;
 
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig, get, post};
@@ -59,6 +61,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(page("/reminders").route(get().to(rehearsal::get_rehearsal)))
+        .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
         .service(page("/rules").route(get().to(rules::get_rules)))
         .service(act("/rules/{code}").route(get().to(rules::get_rule)).route(post().to(rules::post_rule)))
         .service(act("/calendar").route(get().to(calendar::get_calendar)).route(post().to(calendar::post_calendar)))

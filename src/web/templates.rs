@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 25] = templates![
+const TEMPLATES: [(&str, &str); 26] = templates![
     "account.html",
     "act.html",
     "calendar.html",
@@ -32,6 +32,7 @@ const TEMPLATES: [(&str, &str); 25] = templates![
     "notices.html",
     "parts.html",
     "preview.html",
+    "rehearsal.html",
     "resume.html",
     "rule.html",
     "rules.html",

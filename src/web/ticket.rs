@@ -21,6 +21,7 @@ use crate::web::texts;
 use crate::web::timeline::{self, EventView};
 use crate::web::view::{Button, FileView, TicketLine, act_href, path_segment, sentence};
 use crate::web::visit::{Room, Visit, see_other};
+use crate::web::why::{self, WhyView};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -50,6 +51,7 @@ struct TicketPage {
     events: Vec<EventView>,
     /// Reminders of the ticket, those to come first.
     reminders: Vec<ToldView>,
+    why: WhyView,
     may_correct: bool,
 }
 
@@ -113,8 +115,9 @@ struct AnswerView {
 pub async fn get_ticket(visit: Visit, key: web::Path<String>) -> HttpResponse {
     let act = visit.asked("act").and_then(|act| act.parse().ok());
     let corrects = visit.asked("corrects").map(str::to_owned);
+    let why = visit.asked("why").map(str::to_owned);
     let key = key.into_inner();
-    visit.page("ticket.html", move |room| page(room, &key, &Drawn { act, corrects, attempt: None })).await
+    visit.page("ticket.html", move |room| page(room, &key, &Drawn { act, corrects, why, attempt: None })).await
 }
 
 /// `GET /tickets/{key}/{act}`: where a reload of a refused form leads.
@@ -182,7 +185,7 @@ async fn refused(visit: Visit, key: String, act: Act, form: Form, failure: Failu
         return answer;
     }
     let status = problem::status(refusal.code.kind());
-    let drawn = Drawn { act: Some(act), corrects: None, attempt: Some(Attempt { form, refusal }) };
+    let drawn = Drawn { act: Some(act), corrects: None, why: None, attempt: Some(Attempt { form, refusal }) };
     visit.page_with(status, "ticket.html", move |room| page(room, &key, &drawn)).await
 }
 
@@ -190,6 +193,8 @@ async fn refused(visit: Visit, key: String, act: Act, form: Form, failure: Failu
 struct Drawn {
     act: Option<Act>,
     corrects: Option<String>,
+    /// Whose mails are asked about.
+    why: Option<String>,
     attempt: Option<Attempt>,
 }
 
@@ -210,6 +215,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         }
     };
     let reminders = reminders::of_ticket(room.read, room.who, key, &uncounted(REMINDERS, None, "web reminders"))?;
+    let why = why::view(room, key, drawn.why.as_deref())?;
     let (primary, others, grave) = buttons(&ticket, &lens);
     let standing = standing(room, &ticket, key)?;
     let to_review = if ticket.state == State::Submitted { answer(room, &ticket)? } else { None };
@@ -232,6 +238,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         may_correct: ticket.allowed_actions.contains(&Act::Progress),
         events: lines(&events, &lens),
         reminders: reminders.items.iter().map(|reminder| told(reminder, &lens)).collect(),
+        why,
         text: ticket.text,
     })
 }

@@ -39,6 +39,7 @@ function pages(login) {
       ["tickets-none", "/tickets?q=nothing-like-this"],
       ["ticket-overdue", "/tickets/2021Q1-F03-09"],
       ["ticket-review", "/tickets/2021Q2-F03-02"],
+      ["ticket-why", "/tickets/2021Q1-F03-09?why=430502-liaison"],
       ["act-return", "/tickets/2021Q2-F03-02?act=return"],
       ["act-objection", "/tickets/2021Q2-F03-13?act=decide_objection"],
       ["act-look-back", "/tickets/2021Q1-F03-11?act=look_back_fail"],
@@ -52,6 +53,7 @@ function pages(login) {
       ["rule", "/rules/unacknowledged"],
       ["calendar", "/calendar"],
       ["mail", `/mail/${mail}`],
+      ["rehearsal", "/reminders"],
     ],
     "430502-liaison": [
       ["work", "/"],

@@ -17,6 +17,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("rail.notices", "通报", "Notices"),
     ("rail.feedback", "书面反馈", "Feedback"),
     ("rail.mail", "邮件", "Mail"),
+    ("rail.reminders", "近期提醒", "Next 30 days"),
     ("sandbox.name", "沙箱", "Sandbox"),
     ("sandbox.now", "当前时间：", "The time here is"),
     ("sandbox.stands", "（时钟已停住，拨动后才会前进）", "(the clock stands still until it is set)"),

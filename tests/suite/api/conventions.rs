@@ -201,10 +201,9 @@ fn the_service_says_that_it_lives_and_may_be_used() {
     let app = TestApp::start();
     assert_eq!(app.anyone().get("/healthz").is(200).text(), "ok\n");
     let ready = app.anyone().get("/readyz").is(200).json();
-    assert_eq!(
-        ready,
-        json!({"ready": true, "checks": [{"name": "database", "ok": true}, {"name": "disk", "ok": true}]})
-    );
+    assert_eq!(ready["ready"], true);
+    let checks = json!([{"name": "database", "ok": true}, {"name": "disk", "ok": true}, {"name": "look", "ok": true}]);
+    assert_eq!(ready["checks"], checks);
     std::fs::remove_dir_all(app.data.path()).unwrap();
     let ready = app.anyone().get("/readyz").is(503).json();
     assert_eq!((&ready["ready"], &ready["checks"][1]["ok"]), (&Value::Bool(false), &Value::Bool(false)));

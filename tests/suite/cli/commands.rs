@@ -18,7 +18,7 @@ fn a_new_installation_serves_at_once_says_how_to_begin_and_stops_when_told() {
     let ready = client.get("/readyz").is(200).json();
     let names: Vec<&str> =
         ready["checks"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["database", "disk", "planner", "outbox"]);
+    assert_eq!(names, ["database", "disk", "planner", "outbox", "look"]);
     assert_eq!(std::fs::metadata(room.data()).unwrap().permissions().mode() & 0o777, 0o700);
 
     // While it serves: an account, a token, sign-in.

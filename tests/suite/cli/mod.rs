@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod imports;
 mod mail;
+mod rehearsal;
 mod rules;
 
 use crate::support::client::Client;

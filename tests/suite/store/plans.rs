@@ -248,6 +248,15 @@ fn daily_looks(conn: &mut Conn) -> Vec<Said> {
     hear("attempts of a message", &|conn| outbox::attempts_of(conn, message).map(drop));
     hear("last attempts", &|conn| outbox::last_attempts(conn, &[message]).map(drop));
     hear("attempts since", &|conn| outbox::attempts_since(conn, moment()).map(drop));
+    for after in [None, Some((moment(), id(1)))] {
+        hear("tickets to remind of by then", &|conn| tickets::to_remind(conn, moment(), after, 200).map(drop));
+    }
+    hear("mails by state", &|conn| outbox::open_counts(conn).map(drop));
+    hear("the mail that waits longest", &|conn| outbox::oldest_due(conn, moment()).map(drop));
+    hear("what holds mails up", &|conn| {
+        outbox::pause(conn)?;
+        outbox::hold(conn).map(drop)
+    });
     hear("is a ticket to be reminded of", &|conn| tickets::is_reminder_due(conn, moment()).map(drop));
     hear("is a notice to be reminded of", &|conn| notices::is_reminder_due(conn, moment()).map(drop));
     hear("does a notice concern units", &|conn| notices::concerns(conn, id(1), &[id(1)]).map(drop));

@@ -59,6 +59,7 @@ const USERS: [(&str, &str, &[Role]); 9] = [
 pub struct TestApp {
     pub url: String,
     pub world: World,
+    pub state: State,
     tokens: HashMap<String, String>,
     server: Option<(ServerHandle, JoinHandle<()>)>,
     // Dropped last: the server still holds both.
@@ -97,8 +98,9 @@ impl TestApp {
         )
         .unwrap();
         let tokens = world.write_now(seed).unwrap();
-        let (url, server) = serve(&world, &config, data.path(), pages);
-        Self { url, world, tokens, server: Some(server), data, database }
+        let state = State::new(world.clone(), &config, data.path(), Vec::new(), None).unwrap();
+        let (url, server) = serve(state.clone(), pages);
+        Self { url, world, state, tokens, server: Some(server), data, database }
     }
 
     /// Nobody in particular.
@@ -156,13 +158,7 @@ pub fn office(config: &Config, calendar: Calendar) -> Office {
     }
 }
 
-fn serve(
-    world: &World,
-    config: &Config,
-    data: &std::path::Path,
-    pages: fn(&mut ServiceConfig),
-) -> (String, (ServerHandle, JoinHandle<()>)) {
-    let state = State::new(world.clone(), config, data, Vec::new(), None).unwrap();
+fn serve(state: State, pages: fn(&mut ServiceConfig)) -> (String, (ServerHandle, JoinHandle<()>)) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, started) = mpsc::channel();

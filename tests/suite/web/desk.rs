@@ -1,8 +1,11 @@
 //! The desk and a unit's work: figures that equal the lists behind them, and what is to be done next.
 
-use super::reader::{Reader, app, reader};
+use super::reader::{Reader, app, reader, reader_in};
 use crate::support::round;
 use chrono::TimeDelta;
+use rectify::domain::instant::Instant;
+use rectify::store::ledger;
+use rectify::store::outbox::{self, Hold};
 use serde_json::json;
 
 /// Every figure of a page, with its address.
@@ -128,4 +131,100 @@ fn a_list_is_narrowed_sorted_and_turned_over_with_its_filter_kept() {
     }
     // A blank field of the filter's form narrows nothing.
     reader.read("/tickets?q=&notice=&unit=&due_from=").says("63 items");
+}
+
+#[test]
+fn the_desk_warns_of_a_clock_that_leapt_and_an_admin_accepts_it_there() {
+    let app = app();
+    reader(&app, "admin").read("/").never_says("The clock leapt");
+    let leapt = |now: Instant| Hold { trusted: now.minus(TimeDelta::days(400)), found: now };
+    app.world.write_now(move |tx| Ok(outbox::set_hold(tx.conn, &leapt(tx.now))?)).unwrap();
+    let coordinator = reader(&app, "coordinator").read("/");
+    coordinator.says("The clock leapt from");
+    assert!(!coordinator.html.contains("/engine/accept-clock"), "an admin's to accept");
+    reader_in(&app, "coordinator", "zh-CN").read("/").says("系统时钟由");
+    let admin = reader(&app, "admin");
+    let desk = admin.send(&admin.read("/").form("/engine/accept-clock"));
+    desk.says("The time is accepted");
+    desk.never_says("The clock leapt");
+    assert!(app.world.read_now(|read| Ok(outbox::hold(read.conn)?)).unwrap().is_none());
+    reader(&app, "liaison").read("/").never_says("The clock leapt");
+}
+
+#[test]
+fn nobody_but_an_admin_accepts_a_clock_whatever_they_send() {
+    let app = app();
+    let leapt = |now: Instant| Hold { trusted: now.minus(TimeDelta::days(400)), found: now };
+    app.world.write_now(move |tx| Ok(outbox::set_hold(tx.conn, &leapt(tx.now))?)).unwrap();
+    let coordinator = reader(&app, "coordinator");
+    let mut forged = coordinator.read("/").form("/sign-out");
+    "/engine/accept-clock".clone_into(&mut forged.action);
+    assert_eq!(forged.send(coordinator.client()).status, 403);
+    assert!(app.world.read_now(|read| Ok(outbox::hold(read.conn)?)).unwrap().is_some());
+    assert_eq!(coordinator.ask("/engine/accept-clock").status, 405);
+}
+
+#[test]
+fn the_desk_warns_of_a_paused_channel_of_lost_mail_and_of_a_planner_that_says_nothing() {
+    let app = app();
+    round::issue(&app);
+    app.world
+        .write_now(|tx| {
+            ledger::note_look(tx.conn, tx.now)?;
+            outbox::set_pause(tx.conn, "535 wrong password", tx.machine_now)?;
+            Ok(())
+        })
+        .unwrap();
+    let coordinator = reader(&app, "coordinator");
+    let desk = coordinator.read("/");
+    desk.says("rests: 535 wrong password");
+    desk.never_says("Nobody has looked");
+    desk.never_says("could not be delivered");
+    app.pass(TimeDelta::minutes(11));
+    coordinator.read("/").says("Nobody has looked for due reminders since");
+    reader_in(&app, "viewer", "zh-CN").read("/").says("没有检查过提醒");
+}
+
+#[test]
+fn the_next_thirty_days_are_listed_by_day_with_one_days_mails_in_full() {
+    let app = app();
+    let coordinator = reader(&app, "coordinator");
+    round::issue(&app);
+    let page = coordinator.read("/reminders");
+    page.says("Reminders of the next 30 days");
+    page.says("Mails of Tue 3 Mar 2026");
+    page.says("liaison 同志 liaison@example.cn Tue 3 Mar 2026 08:30 (in 23 hours) 2026Q1-F01-01 Not acknowledged");
+    let later = page.links().into_iter().find(|link| link.contains("on=2026-03-13")).unwrap();
+    let due = coordinator.read(&later);
+    due.says("Mails of Fri 13 Mar 2026");
+    due.says("Due today");
+    assert!(due.html.len() < 100_000, "{} bytes", due.html.len());
+    reader_in(&app, "viewer", "zh-CN").read("/reminders?on=2026-03-13").says("2026年3月13日（周五） 的邮件");
+    assert_eq!(reader(&app, "liaison").ask("/reminders").status, 403);
+    let links = coordinator.read("/").html;
+    assert!(links.contains("href=\"/reminders\"") || links.contains("&#x2f;reminders"), "the rail leads there");
+}
+
+#[test]
+fn a_tickets_page_answers_why_somebody_got_a_mail_or_did_not() {
+    let app = app();
+    round::issue(&app);
+    let coordinator = reader(&app, "coordinator");
+    let page = coordinator.read("/tickets/2026Q1-F01-01");
+    page.says("Why did, or didn’t, somebody get a mail?");
+    let of = |page: &super::reader::Page, name: &str| {
+        let shown = format!(">{name}<");
+        let option = page.html.split("<option value=\"").skip(1).find(|part| part.contains(&shown)).unwrap();
+        option.split('"').next().unwrap().to_owned()
+    };
+    let liaison = of(&page, "liaison 同志");
+    let answer = coordinator.read(&format!("/tickets/2026Q1-F01-01?why={liaison}"));
+    answer.says("liaison 同志 was never told of 2026Q1-F01-01.");
+    answer.says("its mail is queued");
+    let own = reader_in(&app, "liaison", "zh-CN");
+    let page = own.read("/tickets/2026Q1-F01-01");
+    assert!(!page.html.contains(">coordinator 同志</option>"), "the office is not the unit's to ask about");
+    own.read(&format!("/tickets/2026Q1-F01-01?why={}", of(&page, "leader 同志"))).says("leader 同志没有收到过");
+    let foreign = of(&coordinator.read("/tickets/2026Q1-F01-01"), "coordinator 同志");
+    assert_eq!(own.ask(&format!("/tickets/2026Q1-F01-01?why={foreign}")).status, 404);
 }

@@ -1,4 +1,5 @@
-//! What is watched: a ticket, a notice or the office, as the rules know it, and the units that have to do with it.
+//! What is watched: a ticket, a notice or the office, as the rules know it, and the units that have to do with it. For the
+//! engine and its rehearsal.
 
 use crate::domain::id::{SubjectId, TicketId, UnitId};
 use crate::domain::instant::Instant;
