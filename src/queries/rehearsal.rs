@@ -210,10 +210,10 @@ impl Stage {
         let mut roster = Roster::load_for_any_day(read.conn, units, (office.today(read.now), Lang::Zh))?;
         for (one, named) in watched.iter().zip(named) {
             self.subjects += 1;
-            for (at, due) in self.steps(&planner, one, &handled) {
+            for (looked_at, at, due) in self.steps(&planner, one, &handled) {
                 let roles: Vec<(Told, bool)> = due.send.iter().map(|(who, copy)| (Told::from(*who), *copy)).collect();
-                // Who stands in on a day is known today.
-                for person in roster.on(office.today(at)).addressed(&roles, &one.parties) {
+                // Who stands in on a day is known today; the engine asks when it looks.
+                for person in roster.on(office.today(looked_at)).addressed(&roles, &one.parties) {
                     let line = RehearsedLine {
                         subject: SubjectOut {
                             kind: one.kind,
@@ -241,8 +241,13 @@ impl Stage {
         Ok(())
     }
 
-    /// What is told of a subject in the span, with the moment at which its mail leaves.
-    fn steps(&self, planner: &Planner<'_>, one: &Watched, handled: &HashSet<StepKey>) -> Vec<(Instant, DueStep)> {
+    /// What is told of a subject in the span, with the moments of the look that finds it and at which its mail leaves.
+    fn steps(
+        &self,
+        planner: &Planner<'_>,
+        one: &Watched,
+        handled: &HashSet<StepKey>,
+    ) -> Vec<(Instant, Instant, DueStep)> {
         let number = |code: &str, index: u16| {
             planner.rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
         };
@@ -250,10 +255,11 @@ impl Stage {
             handled.contains(&(one.id, rule.to_owned(), version, number(rule, index)))
         };
         let opens = planner.next_open(self.start);
-        let missed = planner.owed(&one.facts, self.start, &is_handled).due.into_iter().map(|due| (opens, due));
+        let missed =
+            planner.owed(&one.facts, self.start, &is_handled).due.into_iter().map(|due| (self.start, opens, due));
         let just_before = self.span.from.minus(TimeDelta::microseconds(1));
         let ahead = planner.coming(&one.facts, (just_before.max(self.start), self.span.to), &is_handled);
-        let all = missed.chain(ahead.into_iter().map(|due| (due.step.at, due)));
-        all.filter(|(at, _)| self.span.from <= *at && *at <= self.span.to).collect()
+        let all = missed.chain(ahead.into_iter().map(|due| (due.step.at, due.step.at, due)));
+        all.filter(|(_, at, _)| self.span.from <= *at && *at <= self.span.to).collect()
     }
 }

@@ -168,6 +168,23 @@ async fn a_span_ahead_says_what_a_server_that_never_stops_tells_in_it() {
     assert_eq!(expected, done);
 }
 
+/// What is missed by a Sunday of holidays is planned for who stands in that day, and leaves when the office opens again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_in_when_the_engine_looks_is_told_even_if_the_mail_leaves_later() {
+    let mut bureau = opened(&[(1, false, false)], false);
+    let wang = bureau.user_id("wang");
+    bureau.change_person("li", move |person| {
+        person.deputy_id = Some(wang);
+        person.deputy_from = Some("2021-09-30".parse().unwrap());
+        person.deputy_to = Some("2021-10-07".parse().unwrap());
+    });
+    let holidays = span("2021-10-03T00:00:00+08:00", "2021-10-08T16:00:00+08:00");
+    bureau.clock.set(holidays.from).unwrap();
+    let expected = lines_of(&rehearsed(&bureau, holidays));
+    assert!(expected.iter().any(|line| line.1 == Some(wang)));
+    assert_eq!(expected, engine(&mut bureau, holidays).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rehearsing_writes_nothing() {
     let mut bureau = opened(&[(5, false, false), (9, true, false)], true);
