@@ -3,7 +3,8 @@
 use crate::domain::instant::Instant;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Two times in one: the office's (deadlines, reminders, events), which a sandbox may set, and the machine's (leases,
@@ -102,6 +103,16 @@ impl Clock {
             Source::Fixed(at) => Some(*held(at)),
         }
     }
+}
+
+/// Time since the machine started, asleep or awake: no setting of a clock changes it. Where the system doesn't tell, since
+/// it was asked first.
+#[must_use]
+pub fn uptime() -> Duration {
+    static FIRST: OnceLock<tokio::time::Instant> = OnceLock::new();
+    let told = std::fs::read_to_string("/proc/uptime").ok();
+    let seconds = told.as_deref().and_then(|text| text.split(' ').next()?.parse().ok());
+    seconds.map_or_else(|| FIRST.get_or_init(tokio::time::Instant::now).elapsed(), Duration::from_secs_f64)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]

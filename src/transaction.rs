@@ -6,7 +6,7 @@ use crate::domain::instant::Instant;
 use crate::domain::office::Office;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
-use crate::store::{Conn, Db, StoreError, reference, savepoint};
+use crate::store::{Backend, Conn, Db, StoreError, reference, savepoint};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -68,6 +68,8 @@ pub struct Tx<'a> {
     pub rules: Arc<[Rule]>,
     /// Was mail queued?
     pub has_mail: bool,
+    /// Does this transaction itself change calendar or rules?
+    pub has_reference: bool,
     ids: &'a Ids,
 }
 
@@ -111,7 +113,16 @@ impl Tx<'_> {
         let (now, machine_now, ids) = (self.now, self.machine_now, self.ids);
         let (office, rules) = (Arc::clone(&self.office), Arc::clone(&self.rules));
         let taken_back: Result<std::convert::Infallible, Rehearsed<T>> = savepoint(self.conn, move |conn| {
-            Err(Rehearsed(f(&mut Tx { conn, now, machine_now, office, rules, has_mail: false, ids })))
+            Err(Rehearsed(f(&mut Tx {
+                conn,
+                now,
+                machine_now,
+                office,
+                rules,
+                has_mail: false,
+                has_reference: false,
+                ids,
+            })))
         });
         match taken_back {
             Ok(never) => match never {},
@@ -206,10 +217,18 @@ impl World {
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
             has_mail: false,
+            has_reference: false,
             ids: &self.ids,
         };
         let value = f(&mut tx)?;
-        Ok((value, tx.has_mail))
+        let (has_mail, has_reference) = (tx.has_mail, tx.has_reference);
+        // What was planned by rules or a calendar that another server has changed meanwhile would overwrite what it
+        // planned. A change that comes after this look waits for the rows that are held here, and plans them anew.
+        let is_shared = Backend::of_conn(conn) == Backend::Postgres;
+        if is_shared && !has_reference && reference::version(conn)? != reference.version {
+            return Err(StoreError::Busy.into());
+        }
+        Ok((value, has_mail))
     }
 
     fn in_read<T>(&self, conn: &mut Conn, f: impl FnOnce(&mut Read<'_>) -> Outcome<T>) -> Outcome<T> {

@@ -151,6 +151,7 @@ pub fn apply(tx: &mut Tx<'_>, actor: &Actor, intent: Intent) -> Outcome<Calendar
     });
     record(tx, actor, Stream::Office, "calendar.changed", &payload)?;
     reference::raise_version(tx.conn)?;
+    tx.has_reference = true;
     ledger::look_again(tx.conn, tx.now)?;
     tx.office = Arc::new(after);
     Ok(changes)

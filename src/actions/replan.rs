@@ -243,7 +243,10 @@ impl Look<'_> {
         let (now, since) = (self.now, rule.since.unwrap_or(self.now));
         let is_told = |step: u16| come.iter().any(|(held, at)| *held == step && *at <= now);
         let moments = self.moments((index, rule), anchor, side);
-        moments.iter().filter(|(step, at)| *at > now && *at > since && !is_told(*step)).copied().collect()
+        // What was to come and has come by the change is told at once.
+        let was_ahead = |step: u16| come.iter().any(|(held, at)| *held == step && *at > now);
+        let told = moments.iter().filter(|(step, at)| *at > since && !is_told(*step));
+        told.filter(|(step, at)| *at > now || was_ahead(*step)).map(|(step, at)| (*step, (*at).max(now))).collect()
     }
 
     fn moments(&mut self, (index, rule): (usize, &Rule), anchor: AnchorAt, side: Side) -> Moments {

@@ -61,10 +61,12 @@ pub fn check(read: &mut Read<'_>, secret: &str) -> Outcome<()> {
 /// As `check`, and what `users::create` refuses.
 pub fn redeem(tx: &mut Tx<'_>, secret: &str, new: NewUser, password_hash: String) -> Outcome<UserId> {
     check(&mut tx.read(), secret)?;
+    // Of two who come at once one finds it gone.
+    if !reference::remove_setting(tx.conn, LINK)? {
+        return Err(Refusal::new(Code::SetupLinkEnded).into());
+    }
     let new = NewUser { roles: vec![Role::Admin], ..new };
-    let id = users::create(tx, &Actor::system("setup"), new, Some(password_hash))?;
-    reference::remove_setting(tx.conn, LINK)?;
-    Ok(id)
+    users::create(tx, &Actor::system("setup"), new, Some(password_hash))
 }
 
 fn has_admin(conn: &mut Conn) -> StoreResult<bool> {

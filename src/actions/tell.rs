@@ -8,12 +8,12 @@ use crate::domain::reminder::{Anchor, Delivery, Facts, Rule, SkipReason, Subject
 use crate::domain::ticket::Ticket;
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
-use crate::store::outbox::{self, NewMessage};
-use crate::store::recipients::{Addressed, Coordinators, Parties, Roster};
-use crate::store::{Conn, StoreError, StoreResult};
+use crate::store::outbox::{self, NewMessage, digest_key};
+use crate::store::recipients::{Addressed, Coordinators, Parties, Recipient, Roster};
+use crate::store::{Conn, StoreResult};
 use crate::transaction::{Outcome, Read, Tx};
 use chrono::NaiveDate;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// A ticket and the event of its timeline that people are told of.
@@ -35,7 +35,7 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
         return Ok(());
     }
     ledger::first_tick_or(tx.conn, now)?;
-    let (mut messages, mut rows) = (Vec::new(), Vec::new());
+    let (mut messages, mut rows, mut folded) = (Vec::new(), Vec::new(), Vec::new());
     let mut post = Post::open(tx, told.iter().flatten().flat_map(|(_, people)| people))?;
     for (one, rule, people) in
         news.iter().zip(told).flat_map(|(one, told)| told.into_iter().map(move |(rule, people)| (one, rule, people)))
@@ -54,16 +54,17 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
             rows.push(ReminderRow::skipped(tx.id::<ReminderId>(), &cause, audience.join(" "), reason, now));
         }
         for person in people {
-            let message = if post.has_room(&person) {
-                let message = tx.id::<MessageId>();
+            let message = post.has_room(rule, &person).then(|| tx.id::<MessageId>());
+            let row = ReminderRow::queued(tx.id::<ReminderId>(), &cause, &person, message, now);
+            if let Some(message) = message {
                 messages.push(NewMessage::at_once(message, &rule.code, &person.to, now));
-                message
+                rows.push(row);
             } else {
-                post.digest(tx, &person)?
-            };
-            rows.push(ReminderRow::queued(tx.id::<ReminderId>(), &cause, &person, Some(message), now));
+                folded.push((person.to, row));
+            }
         }
     }
+    rows.extend(fold(tx, folded)?);
     tx.has_mail |= !messages.is_empty();
     outbox::insert(tx.conn, &messages)?;
     ledger::insert_new(tx.conn, &rows)?;
@@ -75,43 +76,50 @@ pub fn tell(tx: &mut Tx<'_>, anchor: Anchor, news: &[News<'_>]) -> Outcome<()> {
 struct Post {
     at_most: Option<i64>,
     sent: HashMap<String, i64>,
-    digests: HashMap<String, MessageId>,
 }
 
 impl Post {
     fn open<'p>(tx: &mut Tx<'_>, people: impl Iterator<Item = &'p Addressed>) -> Outcome<Self> {
         let at_most = Some(i64::from(tx.office.at_once_a_day)).filter(|at_most| *at_most > 0);
         if at_most.is_none() {
-            return Ok(Self { at_most, sent: HashMap::new(), digests: HashMap::new() });
+            return Ok(Self { at_most, sent: HashMap::new() });
         }
         let keys: HashSet<&str> = people.map(|person| person.to.key.as_str()).collect();
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let today = start_of_day(tx.office.zone, tx.office.today(tx.now));
-        Ok(Self { at_most, sent: outbox::at_once_since(tx.conn, &keys, today)?, digests: HashMap::new() })
+        Ok(Self { at_most, sent: outbox::at_once_since(tx.conn, &keys, today)? })
     }
 
-    /// One more today? A unit that lost a ticket may not see it, so no digest can say so.
-    fn has_room(&mut self, person: &Addressed) -> bool {
+    /// One more today? Somebody who urges wants it told now. A unit that lost a ticket may not see it, so no digest can
+    /// say so.
+    fn has_room(&mut self, rule: &Rule, person: &Addressed) -> bool {
         let Some(at_most) = self.at_most else { return true };
         let sent = self.sent.entry(person.to.key.clone()).or_default();
         *sent += 1;
-        *sent <= at_most || person.told == Told::FormerUnit
+        *sent <= at_most || rule.anchor == Anchor::Urged || person.told == Told::FormerUnit
     }
+}
 
-    /// The reader's digest of the next morning that has a window.
-    fn digest(&mut self, tx: &mut Tx<'_>, person: &Addressed) -> Outcome<MessageId> {
-        if let Some(open) = self.digests.get(&person.to.key) {
-            return Ok(*open);
-        }
-        let tomorrow = tx.office.today(tx.now).succ_opt().unwrap_or(NaiveDate::MAX);
-        let rules = Arc::clone(&tx.rules);
-        let next_at = tx.office.planner(&rules).next_open(start_of_day(tx.office.zone, tomorrow));
-        let digest = NewMessage::digest(tx.id(), &person.to, tx.office.today(next_at), next_at, tx.now);
-        let (open, _) = outbox::open_digests(tx.conn, vec![digest])?;
-        let id = open.into_values().next().ok_or(StoreError::Busy)?;
-        self.digests.insert(person.to.key.clone(), id);
-        Ok(id)
+/// Puts rows into their readers' digests of the next morning that has a window.
+fn fold(tx: &mut Tx<'_>, folded: Vec<(Recipient, ReminderRow)>) -> Outcome<Vec<ReminderRow>> {
+    if folded.is_empty() {
+        return Ok(Vec::new());
     }
+    let tomorrow = tx.office.today(tx.now).succ_opt().unwrap_or(NaiveDate::MAX);
+    let rules = Arc::clone(&tx.rules);
+    let next_at = tx.office.planner(&rules).next_open(start_of_day(tx.office.zone, tomorrow));
+    let on = tx.office.today(next_at);
+    let mut fresh: BTreeMap<String, NewMessage> = BTreeMap::new();
+    for (to, _) in &folded {
+        let key = digest_key(&to.key, on);
+        fresh.entry(key).or_insert_with(|| NewMessage::digest(tx.id(), to, on, next_at, tx.now));
+    }
+    let (open, _) = outbox::open_digests(tx.conn, fresh.into_values().collect())?;
+    let placed = folded.into_iter().map(|(to, row)| {
+        let message_id = open.get(&digest_key(&to.key, on)).copied();
+        ReminderRow { message_id, ..row }
+    });
+    Ok(placed.collect())
 }
 
 /// One who would be told of one of the given tickets.

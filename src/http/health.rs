@@ -75,6 +75,7 @@ pub async fn get_readiness(state: State) -> HttpResponse {
     }
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let engine = engine.map(EngineOut::for_anyone);
     HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(Readiness { ready, checks, engine })
 }
 

@@ -163,16 +163,20 @@ impl Desk<'_> {
             },
             standing,
             next: next_step(row.state, standing, reader),
-            notes: self.news(rows).chain(notes(row, reader)).collect(),
+            notes: [self.news(rows), notes(row, reader)].concat(),
             link: self.ticket_url(&row.reference),
         };
         (self.place(row, standing, rows), line)
     }
 
-    /// What would have been told at once.
-    fn news<'r>(&'r self, rows: &'r [&ReminderRow]) -> impl Iterator<Item = Note> + 'r {
+    /// What would have been told at once, each kind once.
+    fn news(&self, rows: &[&ReminderRow]) -> Vec<Note> {
         let rules = rows.iter().filter_map(|row| self.dossier.rule(&row.rule));
-        rules.filter(|rule| rule.delivery == Delivery::AtOnce).map(|rule| Note::News { anchor: rule.anchor })
+        let mut anchors: Vec<Anchor> =
+            rules.filter(|rule| rule.delivery == Delivery::AtOnce).map(|rule| rule.anchor).collect();
+        anchors.sort();
+        anchors.dedup();
+        anchors.into_iter().map(|anchor| Note::News { anchor }).collect()
     }
 
     fn place(&self, row: &TicketRow, standing: Standing, rows: &[&ReminderRow]) -> Place {

@@ -45,6 +45,15 @@ pub struct EngineOut {
 const NOTED: TimeDelta = TimeDelta::minutes(5);
 
 impl EngineOut {
+    /// Without what a mail server said: whoever asks without a sign-in has no business with it.
+    #[must_use]
+    pub fn for_anyone(mut self) -> Self {
+        if let Some(pause) = &mut self.pause {
+            pause.reason.clear();
+        }
+        self
+    }
+
     /// Since when no process has looked at the reminders, if that is longer than `patience` and what lies between two notes
     /// of a look. While the clock is not believed nobody looks, and that is no fault of the planner.
     #[must_use]

@@ -1,12 +1,13 @@
 //! The engine running by itself: looks every so often, delivers when there is something to deliver. For `rectify serve`.
 
-use super::vigil::{Passed, Vigil, is_believed};
+use super::vigil::{Vigil, is_believed};
 use super::{Pace, Tally, settle_after, tick, tick_at};
+use crate::clock::uptime;
 use crate::domain::instant::Instant;
 use crate::mail::{Courier, Pauses, Signals};
 use crate::store::StoreError;
 use crate::transaction::{Outcome, World};
-use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -34,6 +35,7 @@ struct Shared {
     world: World,
     courier: Mutex<Courier>,
     signals: Arc<Signals>,
+    vigil: Lock<Vigil>,
     /// One look at a time.
     looking: Mutex<()>,
     ticked_at: Lock<Option<Instant>>,
@@ -48,6 +50,7 @@ pub fn start(world: World, courier: Courier, every: Duration) -> Runner {
         world,
         signals: courier.signals(),
         courier: Mutex::new(courier),
+        vigil: Lock::default(),
         looking: Mutex::new(()),
         ticked_at: Lock::new(None),
         stop: watch::Sender::new(false),
@@ -102,7 +105,6 @@ impl Runner {
 
 async fn look_again_and_again(shared: Arc<Shared>, every: Duration) {
     let mut stop = shared.stop.subscribe();
-    let mut vigil = Vigil::default();
     let mut times = interval(every);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -111,9 +113,8 @@ async fn look_again_and_again(shared: Arc<Shared>, every: Duration) {
             _ = stop.wait_for(|is_stopped| *is_stopped) => return,
         }
         let _looking = shared.looking.lock().await;
-        let world = shared.world.clone();
-        let passed = vigil.passed(world.clock.now());
-        let looked = tokio::task::spawn_blocking(move || look(&world, passed)).await;
+        let looking = Arc::clone(&shared);
+        let looked = tokio::task::spawn_blocking(move || looking.look()).await;
         match looked.unwrap_or_else(|fault| Err(StoreError::Panicked(fault.to_string()).into())) {
             Ok(tally) => {
                 let now = Some(shared.world.clock.machine_now());
@@ -132,18 +133,38 @@ async fn look_again_and_again(shared: Arc<Shared>, every: Duration) {
     }
 }
 
-/// A look at a server's pace, unless the clock is not to be believed. A sandbox's is set by hand: it is.
-fn look(world: &World, passed: Passed) -> Outcome<Tally> {
-    if !world.clock.is_real() {
-        return tick(world);
+impl Shared {
+    /// A look at a server's pace, unless the clock is not to be believed. A sandbox's is set by hand: it is.
+    fn look(&self) -> Outcome<Tally> {
+        let clock = &self.world.clock;
+        if !clock.is_real() {
+            return tick(&self.world);
+        }
+        let (now, uptime) = (clock.now(), uptime());
+        let passed = self.vigil().passed(uptime);
+        if !is_believed(&self.world, passed)? {
+            return Ok(Tally::default());
+        }
+        self.vigil().believe(now, uptime);
+        self.world.mail_bell.notify_one();
+        tick_at(&self.world, Pace::Steady)
     }
-    if is_believed(world, passed)? { tick_at(world, Pace::Steady) } else { Ok(Tally::default()) }
+
+    /// May mail leave? Not before the clock was believed once, and not while it shows a time that can't be.
+    fn may_deliver(&self) -> bool {
+        let clock = &self.world.clock;
+        !clock.is_real() || self.vigil().trusts(clock.now(), uptime())
+    }
+
+    fn vigil(&self) -> MutexGuard<'_, Vigil> {
+        self.vigil.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn deliver_again_and_again(shared: Arc<Shared>) {
     let mut stop = shared.stop.subscribe();
     loop {
-        {
+        if shared.may_deliver() {
             let mut courier = shared.courier.lock().await;
             if let Err(error) = courier.until_idle(Pauses::Kept).await {
                 tracing::error!(%error, "delivering mail failed; it is tried again");

@@ -6,17 +6,17 @@ use crate::store::ledger;
 use crate::store::outbox::{self, Hold};
 use crate::transaction::{Outcome, World};
 use chrono::TimeDelta;
-use tokio::time::Instant as Monotonic;
+use std::time::Duration;
 
 /// So far may a clock run ahead of the time that has passed.
 const LEAP_HOURS: i64 = 48;
 /// Nobody can tell a downtime from a leap; longer than this no office leaves its server switched off.
 const DOWNTIME_DAYS: i64 = 45;
 
-/// The time that a running process has seen pass.
+/// The last time that this process believed, and the machine's uptime then.
 #[derive(Debug, Default)]
 pub struct Vigil {
-    last: Option<(Instant, Monotonic)>,
+    last: Option<(Instant, Duration)>,
 }
 
 /// What the looks of this process know of the clock.
@@ -24,23 +24,32 @@ pub struct Vigil {
 pub enum Passed {
     /// The first look of the process: it can only ask when the last one of any process was.
     Unseen,
-    /// The last look's time, and what the clock should show now.
+    /// The last time that was believed, and what the clock should show now.
     Seen { last: Instant, expected: Instant },
 }
 
 impl Vigil {
-    /// Asked before each look, with what the clock shows.
-    pub fn passed(&mut self, now: Instant) -> Passed {
-        self.passed_at(now, Monotonic::now())
+    /// Asked before each look.
+    #[must_use]
+    pub fn passed(&self, uptime: Duration) -> Passed {
+        self.last.map_or(Passed::Unseen, |(last, at)| {
+            let passed = uptime.saturating_sub(at);
+            Passed::Seen { last, expected: last.plus(TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX)) }
+        })
     }
 
-    fn passed_at(&mut self, now: Instant, here: Monotonic) -> Passed {
-        let passed = self.last.map_or(Passed::Unseen, |(last, at)| {
-            let expected = last.plus(TimeDelta::from_std(here - at).unwrap_or(TimeDelta::MAX));
-            Passed::Seen { last, expected }
-        });
-        self.last = Some((now, here));
-        passed
+    /// The clock showed `now`, and that was believed.
+    pub fn believe(&mut self, now: Instant, uptime: Duration) {
+        self.last = Some((now, uptime));
+    }
+
+    /// May mail leave by a clock that shows `now`? Asked between looks, so without the database.
+    #[must_use]
+    pub fn trusts(&self, now: Instant, uptime: Duration) -> bool {
+        match self.passed(uptime) {
+            Passed::Unseen => false,
+            Passed::Seen { expected, .. } => now <= expected.plus(TimeDelta::hours(LEAP_HOURS)),
+        }
     }
 }
 
@@ -65,8 +74,12 @@ pub fn is_believed(world: &World, passed: Passed) -> Outcome<bool> {
     Ok(false)
 }
 
-/// The last time that was right, if the clock is not to be believed.
+/// The last time that was right, if the clock is not to be believed. One by which somebody has looked of late is: it was
+/// accepted, or another server shows the same.
 fn leapt(passed: Passed, looked_at: Option<Instant>, now: Instant) -> Option<Instant> {
+    if looked_at.is_some_and(|at| now <= at.plus(TimeDelta::hours(LEAP_HOURS))) {
+        return None;
+    }
     let (trusted, latest) = match passed {
         Passed::Seen { last, expected } => (last, expected.plus(TimeDelta::hours(LEAP_HOURS))),
         Passed::Unseen => {
@@ -80,7 +93,6 @@ fn leapt(passed: Passed, looked_at: Option<Instant>, now: Instant) -> Option<Ins
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn at(text: &str) -> Instant {
         text.parse().unwrap()
@@ -106,12 +118,25 @@ mod tests {
     }
 
     #[test]
-    fn a_vigil_counts_the_time_that_really_passed() {
+    fn a_time_by_which_somebody_has_looked_is_believed() {
+        let seen = Passed::Seen { last: at("2021-08-16T01:00:00Z"), expected: at("2021-08-16T01:00:30Z") };
+        let now = at("2036-01-01T00:00:00Z");
+        assert_eq!(leapt(seen, Some(at("2035-12-31T23:59:00Z")), now), None);
+        assert!(leapt(seen, Some(at("2021-08-16T01:00:00Z")), now).is_some());
+    }
+
+    #[test]
+    fn a_vigil_counts_the_time_that_really_passed_and_keeps_to_what_it_believed() {
         let mut vigil = Vigil::default();
-        let (first, here) = (at("2021-08-16T01:00:00Z"), Monotonic::now());
-        assert_eq!(vigil.passed_at(first, here), Passed::Unseen);
-        let now = at("2021-08-19T01:00:00Z");
-        let passed = vigil.passed_at(now, here + Duration::from_hours(72));
-        assert_eq!(passed, Passed::Seen { last: first, expected: now });
+        let (first, hour) = (at("2021-08-16T01:00:00Z"), Duration::from_hours(1));
+        assert_eq!(vigil.passed(hour), Passed::Unseen);
+        assert!(!vigil.trusts(first, hour));
+        vigil.believe(first, hour);
+        let (now, later) = (at("2021-08-19T01:00:00Z"), Duration::from_hours(73));
+        assert_eq!(vigil.passed(later), Passed::Seen { last: first, expected: now });
+        assert!(vigil.trusts(now, later));
+        // Asked again and again, a leap stays one.
+        let wrong = at("2036-01-01T00:00:00Z");
+        assert!(!vigil.trusts(wrong, later) && !vigil.trusts(wrong, later + hour));
     }
 }

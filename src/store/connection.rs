@@ -26,6 +26,15 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// The one that is spoken to.
+    #[must_use]
+    pub const fn of_conn(conn: &Conn) -> Self {
+        match conn {
+            Conn::Sqlite(_) => Self::Sqlite,
+            Conn::Pg(_) => Self::Postgres,
+        }
+    }
+
     /// The database that an address means.
     #[must_use]
     pub fn of(url: &str) -> Self {

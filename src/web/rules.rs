@@ -91,7 +91,9 @@ fn when(rule: &Rule, lens: &Lens) -> String {
             if let Some(repeat) = rule.repeat {
                 let (every, most) = (repeat.every.to_string(), repeat.at_most.to_string());
                 text.push_str(lens.lang.pick("；", "; "));
-                text.push_str(&say_with(lens.lang, "rules.repeats", &[("every", &every), ("most", &most)]));
+                let told =
+                    [("every", every.as_str()), ("unit", &unit(rule.unit, lens).to_lowercase()), ("most", &most)];
+                text.push_str(&say_with(lens.lang, "rules.repeats", &told));
             }
             text
         }

@@ -245,7 +245,9 @@ impl Rule {
         let is_same_row = counts_alike && self.offsets == held.offsets;
         let speaks_more =
             self.active && !held.active || adds(&self.states, &held.states) || adds(&self.severities, &held.severities);
-        let since = if is_same_row && !speaks_more { held.since } else { Some(now) };
+        // Steps that an earlier time of day moves into the past were to come: the past is not told.
+        let comes_earlier = self.time < held.time;
+        let since = if is_same_row && !speaks_more && !comes_earlier { held.since } else { Some(now) };
         Self { since, series: if is_same_row { held.series } else { series }, ..self }
     }
 

@@ -367,7 +367,7 @@ mod tests {
         ];
         for because in all {
             let (zh, en) = (because.words(Lang::Zh, &name), because.words(Lang::En, &name));
-            assert!(!zh.is_empty() && zh != en && en.is_ascii() || en.contains(['“', '’']), "{zh} {en}");
+            assert!(!zh.is_empty() && zh != en && (en.is_ascii() || en.contains(['“', '’'])), "{zh} {en}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Decides a command: the ticket as it is afterwards and what the timeline says, or the refusal.
 
-use super::milestone::next;
+use super::milestone::{move_next, next};
 use super::request::lapses;
 use super::{Act, Due, Milestone, Ticket, permit};
 use crate::domain::actor::Actor;
@@ -259,6 +259,9 @@ pub fn apply(
         Command::Comment { text } => ("ticket.commented", json!({"text": text})),
     };
     let moved = next.due.version != ticket.due.version;
+    if moved && matches!(act, Act::MoveDueDate | Act::DecideExtension) {
+        move_next(&mut next.milestones, next.due.on);
+    }
     if let Some(pending) = ticket.pending.filter(|pending| lapses(*pending, act, moved)) {
         next.pending = None;
         say(&mut payload, "lapsed", json!(pending));

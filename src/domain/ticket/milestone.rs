@@ -44,6 +44,16 @@ impl Milestone {
     }
 }
 
+/// The earliest that is open gets another date, and none that is open lies before it: it stays the earliest.
+pub(super) fn move_next(milestones: &mut [Milestone], to: NaiveDate) {
+    let Some(earliest) = next(milestones).map(|milestone| milestone.id) else { return };
+    for milestone in milestones.iter_mut().filter(|milestone| milestone.reached_at.is_none()) {
+        if milestone.id == earliest || milestone.on < to {
+            milestone.on = to;
+        }
+    }
+}
+
 /// The earliest that is not accepted as reached: its date is when the ticket is due.
 pub(super) fn next(milestones: &[Milestone]) -> Option<&Milestone> {
     milestones.iter().filter(|milestone| milestone.reached_at.is_none()).min_by_key(|milestone| milestone.on)

@@ -63,7 +63,8 @@ fn a_pause_a_clock_that_leapt_and_lost_mail_are_shown_and_no_reason_not_to_be_re
     leap(&app);
     app.pass(TimeDelta::days(2));
     let ready = app.anyone().get("/readyz").is(200);
-    assert_eq!(ready.at("/engine/pause/reason"), "535 no");
+    // What a mail server said is not for anybody.
+    assert_eq!(ready.at("/engine/pause/reason"), "");
     assert!(ready.json()["engine"]["clock_hold"]["found"].is_string());
 }
 

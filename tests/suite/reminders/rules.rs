@@ -10,8 +10,10 @@ use rectify::domain::reminder::{Anchor, Audience, DayUnit, Delivery, Rule, Subje
 use rectify::domain::ticket::Command;
 use rectify::domain::vocabulary::{Severity, State};
 use rectify::reminders::tick;
+use rectify::store::StoreError;
 use rectify::store::ledger::{self, ReminderFilter, ReminderRow};
 use rectify::store::periods::{self, PeriodRow};
+use rectify::transaction::Failure;
 
 const FIRST: &str = "2021Q2-F01-01";
 
@@ -122,6 +124,32 @@ async fn a_later_time_of_the_same_day_does_not_tell_it_a_second_time() {
         change.time = Patch::Set("16:00:00".parse().unwrap());
     });
     assert_eq!(told(&mut bureau, "2021-08-24T16:30:00+08:00").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_an_earlier_time_moves_into_the_past_is_not_told() {
+    let mut bureau = with_one_ticket().await;
+    change(&bureau, "before-3", |change| change.time = Patch::Set("16:00:00".parse().unwrap()));
+    assert_eq!(told(&mut bureau, "2021-08-24T11:00:00+08:00").await, [""; 0]);
+    change(&bureau, "before-3", |change| change.time = Patch::Set("09:00:00".parse().unwrap()));
+    assert_eq!(told(&mut bureau, "2021-08-24T11:00:00+08:00").await, [""; 0]);
+    assert_eq!(fates(&bureau, "before-3"), ["0 skipped rule_newer"]);
+    assert_eq!(told(&mut bureau, "2021-08-24T17:00:00+08:00").await, [""; 0]);
+}
+
+/// On SQLite the one waits for the other, so there is nothing between them.
+#[test]
+fn an_act_that_another_server_overtakes_with_new_rules_is_asked_to_come_again() {
+    let bureau = Bureau::new("2021-08-16T09:00:00+08:00");
+    let (other, is_shared) = (bureau.other_world(), bureau.test.url().starts_with("postgres"));
+    let overtaken = bureau.world.write_now(move |_| {
+        if is_shared {
+            other.write_now(|tx| apply(tx, &Actor::system("test"), Intent::Create(rule("more", &[-2])))).unwrap();
+        }
+        Ok(())
+    });
+    assert_eq!(matches!(overtaken, Err(Failure::Store(StoreError::Busy))), is_shared, "{overtaken:?}");
+    assert!(bureau.world.write_now(|_| Ok(())).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -388,6 +388,18 @@ fn a_reached_milestone_makes_the_next_one_the_due_date() {
 }
 
 #[test]
+fn a_moved_date_of_a_carried_ticket_is_its_next_milestones() {
+    let life = Life::in_progress().then("08-20 10:00", &approver(), carry(&["2021-10-29", "2021-09-15"]));
+    let moved = |to: &str| Command::MoveDueDate { to: day(to), reason: "疫情".into() };
+    let dates = |life: &Life| life.ticket.milestones.iter().map(|one| one.on).collect::<Vec<_>>();
+    let life = life.then("09-10 10:00", &approver(), moved("2021-09-30"));
+    assert_eq!((dates(&life), life.ticket.due.on), (vec![day("2021-10-29"), day("2021-09-30")], day("2021-09-30")));
+    // Beyond a later one it takes that along: the earliest stays the earliest.
+    let life = life.then("09-10 11:00", &approver(), moved("2021-11-30"));
+    assert_eq!((dates(&life), life.ticket.due.on), (vec![day("2021-11-30"); 2], day("2021-11-30")));
+}
+
+#[test]
 fn a_ticket_that_is_carried_again_has_only_the_new_milestones() {
     let life = Life::in_progress().then("08-20 10:00", &approver(), carry(&["2021-10-29", "2021-09-15"]));
     let life = life.then("08-23 10:00", &liaison(), done("2021-08-19"));

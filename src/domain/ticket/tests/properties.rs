@@ -159,6 +159,9 @@ fn keeps_its_milestones(before: &Ticket, after: &Ticket, said: &Command, now: In
     } else if let Command::Progress { milestone: Some(id), .. } = said {
         let one = after.milestones.iter().find(|one| one.id == *id).unwrap();
         assert_eq!((one.reported_at, one.reached_at, after.due), (Some(now), None, before.due));
+    } else if before.state == State::Carried && after.due.version != before.due.version {
+        assert!(matches!(said, Command::MoveDueDate { .. } | Command::DecideExtension { .. }));
+        assert!(earliest(after).is_none_or(|(_, on)| on == after.due.on));
     } else {
         assert_eq!(after.milestones, before.milestones);
     }
