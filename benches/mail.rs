@@ -23,7 +23,9 @@ pub fn run(quick: bool) -> Done<()> {
     let (people, rounds) = if quick { (50, 1) } else { (1_000, 3) };
     let made = office::prepared(Size { units: people, leaders: false, tickets: 0, due: 0, overdue: 0, draft: true })?;
     let (queued, bytes) = queued(&made)?;
-    report.remark(format!("a mail has {bytes} bytes; limit: smtp-source, as many mails of that size over as many connections"));
+    report.remark(format!(
+        "a mail has {bytes} bytes; limit: smtp-source, as many mails of that size over as many connections"
+    ));
     for connections in [1, 4, 16] {
         let sink = Sink::start(&sink)?;
         let (mut ours, mut theirs, mut cpu) = (Vec::new(), Vec::new(), Vec::new());

@@ -115,7 +115,8 @@ struct Maker {
 fn make(dir: &Path, size: Size) -> Done<Made> {
     let now: Instant = NOW.parse()?;
     let installation = opened(dir, &[], Purpose::Demo)?;
-    let (office, rules) = installation.world.read_now(|read| Ok((Arc::clone(&read.office), Arc::clone(&read.rules))))?;
+    let (office, rules) =
+        installation.world.read_now(|read| Ok((Arc::clone(&read.office), Arc::clone(&read.rules))))?;
     drop(installation);
     let mut maker = Maker { conn: bare(dir)?, ids: Ids::system(), now, office, rules };
     maker.conn.batch_execute("PRAGMA synchronous=OFF; PRAGMA cache_size=-1000000; PRAGMA wal_autocheckpoint=100000")?;
@@ -158,8 +159,7 @@ impl Maker {
     /// A coordinator, the liaisons and the units that they belong to.
     fn everybody(&mut self, size: Size) -> Done<(UserId, Vec<UserId>, Vec<UnitId>)> {
         let office = self.unit("office", UnitKind::Office);
-        let units: Vec<UnitRow> =
-            (0..size.units).map(|n| self.unit(&format!("u{n:05}"), UnitKind::District)).collect();
+        let units: Vec<UnitRow> = (0..size.units).map(|n| self.unit(&format!("u{n:05}"), UnitKind::District)).collect();
         let coordinator = self.person("coordinator", &office, Role::Coordinator);
         let liaisons: Vec<UserRow> =
             units.iter().map(|unit| self.person(&format!("l-{}", unit.code), unit, Role::Liaison)).collect();
@@ -246,7 +246,8 @@ impl Maker {
                 findings.push(finding);
                 rows.push(row);
             }
-            let parties: Vec<(TicketId, UnitId, Part)> = rows.iter().map(|row| (row.id, row.unit_id, Part::Lead)).collect();
+            let parties: Vec<(TicketId, UnitId, Part)> =
+                rows.iter().map(|row| (row.id, row.unit_id, Part::Lead)).collect();
             self.together(|maker| {
                 insert_all!(&mut maker.conn, schema::notices::table, &issued)?;
                 insert_all!(&mut maker.conn, schema::findings::table, &findings)?;
@@ -362,7 +363,8 @@ impl Maker {
             notice_id,
             code: format!("F{position:04}"),
             title: TITLE.to_owned(),
-            text: "网站“政策文件”栏目自2026年1月起未更新，且有3条链接不能访问，办事指南中缺少办理时限与咨询电话。".to_owned(),
+            text: "网站“政策文件”栏目自2026年1月起未更新，且有3条链接不能访问，办事指南中缺少办理时限与咨询电话。"
+                .to_owned(),
             indicator: Some("信息不更新".to_owned()),
             severity: Severity::General,
             category: None,

@@ -1,11 +1,11 @@
 //! What other systems do badly: the same day twice, killed in the middle, a relay that refuses some, a relay that is away.
 
-use crate::office::{self, NOW, Made, Size};
+use crate::Done;
+use crate::office::{self, Made, NOW, Size};
 use crate::place::Scratch;
 use crate::program;
 use crate::relay::{At, Does, Relay};
 use crate::report::{Aim, Report};
-use crate::Done;
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use rectify::domain::instant::Instant as Moment;
@@ -49,7 +49,9 @@ fn everybody(report: &mut Report, made: &Made, count: usize) -> Done<()> {
     report.add(format!("{count} people: planned and delivered"), told as f64 / first.seconds, "mails/s");
     report.add(format!("{count} people: not told"), (count - told) as f64, "").aim(Aim::AtMost(0.0));
     report.add("second run the same day: seconds", again.seconds, "s");
-    report.add("second run the same day: mails", (relay.different() - told + relay.twice()) as f64, "").aim(Aim::AtMost(0.0));
+    report
+        .add("second run the same day: mails", (relay.different() - told + relay.twice()) as f64, "")
+        .aim(Aim::AtMost(0.0));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Where data lie: installations that were made once are kept in `target/bench/data`, and copied for whoever changes them.
 
 use crate::Done;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// `target/bench`.
@@ -28,7 +28,10 @@ impl Scratch {
         for entry in fs::read_dir(from)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
-                fs::copy(entry.path(), scratch.path().join(entry.file_name()))?;
+                let copy = scratch.path().join(entry.file_name());
+                fs::copy(entry.path(), &copy)?;
+                // Else the first commit that is measured waits for the whole copy to reach the disk.
+                File::open(copy)?.sync_all()?;
             }
         }
         Ok(scratch)

@@ -40,6 +40,8 @@ pub fn smtp(port: u16, connections: usize) -> Vec<(&'static str, String)> {
 pub struct Ended {
     pub status: ExitStatus,
     pub seconds: f64,
+    /// Processor time, to within a few hundredths of a second.
+    pub cpu_seconds: f64,
     /// At most, in MB.
     pub memory_mb: f64,
 }
@@ -48,17 +50,20 @@ pub struct Ended {
 pub fn run(dir: &Path, words: &[&str], settings: &Settings) -> Done<Ended> {
     let begun = Instant::now();
     let mut child = command(dir, words, settings).stdout(Stdio::null()).spawn()?;
-    let mut memory_mb: f64 = 0.0;
+    let (mut memory_mb, mut cpu) = (0.0_f64, 0.0_f64);
     let status = loop {
         if let Ok(kb) = status_kb(child.id(), "VmHWM") {
             memory_mb = memory_mb.max(kb / 1024.0);
+        }
+        if let Ok(ms) = cpu_ms(child.id()) {
+            cpu = cpu.max(ms);
         }
         if let Some(status) = child.try_wait()? {
             break status;
         }
         sleep(Duration::from_millis(2));
     };
-    Ok(Ended { status, seconds: begun.elapsed().as_secs_f64(), memory_mb })
+    Ok(Ended { status, seconds: begun.elapsed().as_secs_f64(), cpu_seconds: cpu / 1_000.0, memory_mb })
 }
 
 /// Starts a command that somebody else ends.
@@ -177,11 +182,8 @@ impl Sink {
             // It refuses to run as root.
             command.args(["-u", "nobody"]);
         }
-        let child = command
-            .args([&format!("127.0.0.1:{port}"), "256"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let child =
+            command.args([&format!("127.0.0.1:{port}"), "256"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let sink = Self { child, port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {

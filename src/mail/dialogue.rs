@@ -3,6 +3,7 @@
 use super::message::is_sound;
 use super::outcome::{DeliveryResult, Outcome, Phase, judge_code, judge_silence};
 use super::server::{Credentials, SmtpServer, Timeouts, TlsMode};
+use super::transports::Turn;
 use super::wire::{Reply, Trouble, Wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -148,8 +149,8 @@ impl Dialogue {
         Ok(dialogue)
     }
 
-    /// Hands over one mail; `Ok` is the server's word that it has it.
-    pub async fn send(&mut self, from: &str, to: &str, bytes: &[u8]) -> Result<Reply, Failure> {
+    /// Hands over one mail, whose content goes when its turn has come; `Ok` is the server's word that it has it.
+    pub async fn send(&mut self, turn: &mut Turn, (from, to): (&str, &str), bytes: &[u8]) -> Result<Reply, Failure> {
         if !is_sound(bytes) {
             return Err(Failure::at(
                 Phase::Data,
@@ -160,6 +161,7 @@ impl Dialogue {
         self.ask(Phase::Mail, &format!("MAIL FROM:<{from}>{size}"), 250).await?;
         self.ask(Phase::Rcpt, &format!("RCPT TO:<{to}>"), 250).await?;
         self.ask(Phase::Data, "DATA", 354).await?;
+        turn.come().await;
         self.write_mail(bytes).await?;
         self.expect(Phase::Dot, 250).await
     }

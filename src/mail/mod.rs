@@ -42,4 +42,4 @@ pub use render::{DIGEST_LINES, RenderFault, Rendered, render_at_once, render_dig
 pub use sender::Sender;
 pub use server::{ServerFault, ServerOptions, SmtpServer, Timeouts, TlsMode};
 pub use smtp::{Keep, SmtpSession};
-pub use transports::{Parcel, Transport};
+pub use transports::{Parcel, Transport, Turn};

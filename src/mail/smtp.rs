@@ -7,6 +7,7 @@
 use super::dialogue::{Dialogue, Failure};
 use super::outcome::{DeliveryResult, Outcome, Phase};
 use super::server::{SmtpServer, Timeouts};
+use super::transports::Turn;
 use crate::domain::address::parse_address;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,11 @@ impl SmtpSession {
 
     /// Hands over one mail to one recipient. After any failure the connection is dropped, never talked to again.
     pub async fn deliver(&mut self, from: &str, to: &str, bytes: &[u8]) -> Outcome {
+        self.deliver_in(Turn::now(), from, to, bytes).await
+    }
+
+    /// `deliver`, whose mail follows the envelope when its turn has come.
+    pub(super) async fn deliver_in(&mut self, mut turn: Turn, from: &str, to: &str, bytes: &[u8]) -> Outcome {
         let name = self.server.name();
         let Ok(from) = parse_address(from) else {
             return Outcome::new(
@@ -79,7 +85,7 @@ impl SmtpSession {
         let Ok(to) = parse_address(to) else {
             return Outcome::new(DeliveryResult::Dead, Phase::Rcpt, None, "the recipient's address is invalid", &name);
         };
-        match self.send(&from, &to, bytes).await {
+        match self.send(&mut turn, (&from, &to), bytes).await {
             Ok(outcome) => outcome,
             Err(failure) => failure.into_outcome(&name),
         }
@@ -92,22 +98,28 @@ impl SmtpSession {
         }
     }
 
-    async fn send(&mut self, from: &str, to: &str, bytes: &[u8]) -> Result<Outcome, Failure> {
+    async fn send(&mut self, turn: &mut Turn, between: (&str, &str), bytes: &[u8]) -> Result<Outcome, Failure> {
         if !self.is_reusable() {
             self.close().await;
         }
         if let Some(open) = self.open.take() {
-            match self.send_over(open, from, to, bytes).await {
+            match self.send_over(open, turn, between, bytes).await {
                 Err(failure) if failure.is_stale_connection() => {}
                 done => return done,
             }
         }
         let open = Open::new(&self.server, &self.timeouts).await?;
-        self.send_over(open, from, to, bytes).await
+        self.send_over(open, turn, between, bytes).await
     }
 
-    async fn send_over(&mut self, mut open: Open, from: &str, to: &str, bytes: &[u8]) -> Result<Outcome, Failure> {
-        let reply = open.dialogue.send(from, to, bytes).await?;
+    async fn send_over(
+        &mut self,
+        mut open: Open,
+        turn: &mut Turn,
+        (from, to): (&str, &str),
+        bytes: &[u8],
+    ) -> Result<Outcome, Failure> {
+        let reply = open.dialogue.send(turn, (from, to), bytes).await?;
         open.mails += 1;
         open.last_used = Instant::now();
         self.open = Some(open);

@@ -5,6 +5,7 @@ use super::outcome::{DeliveryResult, Outcome, Phase};
 use super::scripted_server::{Act, Offer, ScriptedServer};
 use super::server::{ServerOptions, SmtpServer, Timeouts};
 use super::smtp::{Keep, SmtpSession};
+use super::transports::Turn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -76,6 +77,33 @@ async fn a_mail_arrives_byte_for_byte_after_the_expected_words() {
     let rcpt_to = format!("RCPT TO:<{TO}>");
     assert_eq!(log.commands, [["EHLO rectify.example.cn", &mail_from, &rcpt_to, "DATA"]]);
     assert_eq!(log.mails, [MAIL_ON_THE_WIRE]);
+}
+
+#[tokio::test]
+async fn the_envelope_goes_ahead_and_the_mail_waits_for_its_turn() {
+    let server = ScriptedServer::start(PLAIN, behave).await;
+    let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
+    let (open, turn) = Turn::to_come();
+    let delivery = tokio::spawn(async move { session.deliver_in(turn, FROM, TO, MAIL).await });
+    let has_asked = || server.log().commands.iter().flatten().any(|command| command == "DATA");
+    while !has_asked() {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.log().mails.is_empty() && !delivery.is_finished());
+    open.send_replace(true);
+    assert_eq!(delivery.await.unwrap().result, DeliveryResult::Sent);
+    assert_eq!(server.log().mails, [MAIL_ON_THE_WIRE]);
+}
+
+#[tokio::test]
+async fn a_mail_whose_turn_will_never_come_is_never_sent() {
+    let server = ScriptedServer::start(PLAIN, behave).await;
+    let mut session = SmtpSession::new(server.settings("", "none"), patience(), Keep::default());
+    let (open, turn) = Turn::to_come();
+    drop(open);
+    let waited = tokio::time::timeout(Duration::from_millis(100), session.deliver_in(turn, FROM, TO, MAIL)).await;
+    assert!(waited.is_err() && !session.is_reusable());
+    assert!(server.log().mails.is_empty());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// One frozen mail on its way to one recipient.
@@ -19,6 +20,32 @@ pub struct Parcel<'a> {
     /// The letter's own date, not the attempt's: a second attempt must find the first one's file.
     pub date: Instant,
     pub bytes: &'a [u8],
+}
+
+/// When a mail may be handed over for good. Everything before the server's word for it may be said earlier.
+#[derive(Debug, Clone)]
+pub struct Turn(watch::Receiver<bool>);
+
+impl Turn {
+    #[must_use]
+    pub fn now() -> Self {
+        let (open, turn) = Self::to_come();
+        open.send_replace(true);
+        turn
+    }
+
+    /// It comes when `true` is sent.
+    pub(super) fn to_come() -> (watch::Sender<bool>, Self) {
+        let (open, turn) = watch::channel(false);
+        (open, Self(turn))
+    }
+
+    /// Never where the sender is gone without a word: whoever waits is dropped then.
+    pub(super) async fn come(&mut self) {
+        if self.0.wait_for(|has_come| *has_come).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// How mails leave.
@@ -34,11 +61,17 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub async fn deliver(&mut self, parcel: Parcel<'_>) -> Outcome {
+    pub async fn deliver(&mut self, parcel: Parcel<'_>, mut turn: Turn) -> Outcome {
         match self {
-            Self::Smtp(session) => session.deliver(parcel.from, parcel.to, parcel.bytes).await,
-            Self::File { dir, zone } => into_folder(dir, *zone, parcel).await,
-            Self::None => Outcome::new(DeliveryResult::Sent, Phase::None, None, "dropped: no transport is set", "none"),
+            Self::Smtp(session) => session.deliver_in(turn, parcel.from, parcel.to, parcel.bytes).await,
+            Self::File { dir, zone } => {
+                turn.come().await;
+                into_folder(dir, *zone, parcel).await
+            }
+            Self::None => {
+                turn.come().await;
+                Outcome::new(DeliveryResult::Sent, Phase::None, None, "dropped: no transport is set", "none")
+            }
         }
     }
 
@@ -115,7 +148,7 @@ mod tests {
         let outbox = dir.path().join("outbox");
         let mut transport = Transport::File { dir: outbox.clone(), zone: chrono_tz::Asia::Shanghai };
         for bytes in [b"first\r\n".as_slice(), b"second\r\n"] {
-            assert_eq!(transport.deliver(parcel(bytes)).await.result, DeliveryResult::Sent);
+            assert_eq!(transport.deliver(parcel(bytes), Turn::now()).await.result, DeliveryResult::Sent);
         }
         let name = "20210816-013000-00000000-0000-0000-0000-000000000007.eml";
         assert_eq!(names(&outbox), [name]);
@@ -126,14 +159,14 @@ mod tests {
     async fn a_folder_that_cannot_be_written_is_the_channels_fault() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut transport = Transport::File { dir: file.path().join("outbox"), zone: chrono_tz::Asia::Shanghai };
-        let outcome = transport.deliver(parcel(b"x\r\n")).await;
+        let outcome = transport.deliver(parcel(b"x\r\n"), Turn::now()).await;
         assert_eq!((outcome.result, outcome.phase), (DeliveryResult::ChannelFault, Phase::File));
         assert!(!outcome.reply.is_empty());
     }
 
     #[tokio::test]
     async fn no_transport_takes_everything() {
-        let outcome = Transport::None.deliver(parcel(b"x\r\n")).await;
+        let outcome = Transport::None.deliver(parcel(b"x\r\n"), Turn::now()).await;
         assert_eq!((outcome.result, outcome.phase), (DeliveryResult::Sent, Phase::None));
     }
 }

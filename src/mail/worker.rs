@@ -1,17 +1,20 @@
-//! One connection and what goes over it: a claim, its check, one mail after the other, each recorded before the next.
+//! One connection and what goes over it: a claim, its check, one mail after the other. While an outcome is being written
+//! down, the next mail's envelope is on its way, but not its content: a worker that dies leaves one mail in doubt, not two.
 
 use super::amend::{Amended, Prepared, amend};
 use super::courier::{Delivered, Signals, outbox_now};
 use super::draft::{Ready, check};
-use super::outcome::Outcome as Delivery;
+use super::outcome::{DeliveryResult, Outcome as Delivery};
 use super::record::record;
 use super::sender::Sender;
-use super::transports::{Parcel, Transport};
+use super::transports::{Parcel, Transport, Turn};
 use crate::domain::id::{LeaseId, MessageId};
 use crate::store::StoreError;
 use crate::store::outbox::{self, Claim, Claimed, MessageRow};
 use crate::transaction::{Failure, Outcome, World};
 use chrono::TimeDelta;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant as Monotonic;
@@ -33,6 +36,9 @@ const RECORD_AGAIN: [Duration; 5] = [
     Duration::from_secs(3),
     Duration::from_secs(6),
 ];
+
+/// An outcome that is being written down.
+type Recording = Pin<Box<dyn Future<Output = Outcome<Delivered>> + Send>>;
 
 /// One connection and what goes over it.
 pub(super) struct Worker {
@@ -91,16 +97,23 @@ impl Worker {
         };
         let checked_at = Monotonic::now();
         rest.reverse();
+        let mut recording: Option<Recording> = None;
         // A process that stood still meanwhile has lost its lease, and doesn't send.
         while self.leased_at.elapsed() < SURE {
             let Some(ready) = rest.pop() else { break };
             let waiting: Vec<MessageId> = rest.iter().map(|ready| ready.message.id).collect();
-            let Some(delivery) = self.send(&ready, &waiting, token).await else { break };
-            self.record(ready.message, delivery, token).await?;
+            let Some(delivery) = self.send(&ready, (&waiting, token), &mut recording).await? else { break };
+            self.written(&mut recording).await?;
+            let is_smooth = delivery.result == DeliveryResult::Sent;
+            recording = Some(recorded(self.world.clone(), ready.message, delivery, token));
+            if !is_smooth {
+                self.written(&mut recording).await?;
+            }
             if checked_at.elapsed() > FRESH || self.signals.is_stopped() || self.done.faults > 0 {
                 break;
             }
         }
+        self.written(&mut recording).await?;
         self.release(rest.into_iter().map(|ready| ready.message).collect(), token).await
     }
 
@@ -138,8 +151,14 @@ impl Worker {
         Ok(parcels.into_iter().flatten().filter(|ready| amended.ready.contains(&ready.message.id)).collect())
     }
 
-    /// Hands one message over, and lets the lease be longer meanwhile. `None` where it was lost: somebody else sends it.
-    async fn send(&mut self, ready: &Ready, waiting: &[MessageId], token: LeaseId) -> Option<Delivery> {
+    /// Hands one message over, its content not before the outcome that is still being recorded is on disk, and lets the
+    /// lease be longer meanwhile. `None` where it was lost: somebody else sends it.
+    async fn send(
+        &mut self,
+        ready: &Ready,
+        (waiting, token): (&[MessageId], LeaseId),
+        recording: &mut Option<Recording>,
+    ) -> Outcome<Option<Delivery>> {
         let mut ids = waiting.to_vec();
         ids.push(ready.message.id);
         let world = self.world.clone();
@@ -150,11 +169,18 @@ impl Worker {
             date: ready.date,
             bytes: &ready.bytes,
         };
+        let (open, turn) = Turn::to_come();
+        open.send_replace(recording.is_none());
         let lost = {
-            let mut delivery = std::pin::pin!(self.transport.deliver(parcel));
+            let mut delivery = pin!(self.transport.deliver(parcel, turn));
             loop {
                 tokio::select! {
-                    outcome = &mut delivery => return Some(outcome),
+                    biased;
+                    written = finished(recording) => {
+                        self.done += written?;
+                        open.send_replace(true);
+                    }
+                    outcome = &mut delivery => return Ok(Some(outcome)),
                     () = tokio::time::sleep(HEARTBEAT) => {
                         self.signals.hear(&world);
                         let ids = ids.clone();
@@ -172,20 +198,42 @@ impl Worker {
         };
         tracing::warn!(message.id = %lost, "another worker holds the message; this one lets go");
         self.transport = self.sender.transport();
-        None
+        Ok(None)
     }
 
-    /// The outcome, as the very next thing.
-    async fn record(&mut self, message: MessageRow, delivery: Delivery, token: LeaseId) -> Outcome<()> {
+    /// Waits until the outcome that is being recorded, if there is one, is on disk.
+    async fn written(&mut self, recording: &mut Option<Recording>) -> Outcome<()> {
+        if recording.is_some() {
+            self.done += finished(recording).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&mut self, rows: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.world.write(move |tx| Ok(outbox::release(tx.conn, &rows, token)?)).await
+    }
+}
+
+/// The end of what is being recorded; without anything, never.
+async fn finished(recording: &mut Option<Recording>) -> Outcome<Delivered> {
+    let Some(under_way) = recording else { return std::future::pending().await };
+    let written = under_way.await;
+    *recording = None;
+    written
+}
+
+/// Writes an outcome down, as the very next thing.
+fn recorded(world: World, message: MessageRow, delivery: Delivery, token: LeaseId) -> Recording {
+    Box::pin(async move {
         let mut pauses = RECORD_AGAIN.iter();
         loop {
             let (row, outcome) = (message.clone(), delivery.clone());
-            let recorded = self.world.write(move |tx| record(tx, &row, &outcome, token)).await;
+            let recorded = world.write(move |tx| record(tx, &row, &outcome, token)).await;
             match (recorded, pauses.next()) {
-                (Ok(done), _) => {
-                    self.done += done;
-                    return Ok(());
-                }
+                (Ok(done), _) => return Ok(done),
                 (Err(failure), Some(pause)) if is_passing(&failure) => tokio::time::sleep(*pause).await,
                 (Err(failure), _) => {
                     tracing::error!(
@@ -196,14 +244,7 @@ impl Worker {
                 }
             }
         }
-    }
-
-    async fn release(&mut self, rows: Vec<MessageRow>, token: LeaseId) -> Outcome<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.world.write(move |tx| Ok(outbox::release(tx.conn, &rows, token)?)).await
-    }
+    })
 }
 
 /// Is it the database's state and not the message's fault?
