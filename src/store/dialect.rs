@@ -3,11 +3,12 @@
 use crate::domain::instant::Instant;
 use crate::store::columns::Moment;
 use crate::store::connection::{Conn, MultiBackend};
+use diesel::backend::Backend;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
-use diesel::{QueryResult, RunQueryDsl};
+use diesel::{PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
 
 /// A statement that both databases know but the shared dialect doesn't (`ON CONFLICT …`): each renders it itself.
 ///
@@ -34,6 +35,31 @@ impl<T: Query> Query for Both<T> {
 }
 
 impl<T> RunQueryDsl<Conn> for Both<T> {}
+
+/// An UPDATE that always reads the same and is asked often: `native!(conn, c => Kept(update(t).set(…)).execute(c))`. Its SQL
+/// is parsed once for each connection; diesel takes every UPDATE for one of endlessly many, and parses it each time. Not
+/// for one with an IN list or a boxed part, of which there are many: each would be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept<T>(pub T);
+
+impl<T> QueryId for Kept<T> {
+    type QueryId = ();
+    // It is known by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<B: Backend, T: QueryFragment<B>> QueryFragment<B> for Kept<T> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, B>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &B) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<T> RunQueryDsl<SqliteConnection> for Kept<T> {}
+impl<T> RunQueryDsl<PgConnection> for Kept<T> {}
 
 /// The same expression on whichever connection it is: `native!(conn, c => query.execute(c))`. A statement that is spelled
 /// so, and has no boxed part, is known by its type: its SQL is written and parsed once for each connection, where one on

@@ -98,12 +98,8 @@ pub fn walk(conn: &mut Conn, after: Option<(&str, i64)>, limit: i64) -> StoreRes
 
 /// The payload of one event of a stream.
 pub fn find(conn: &mut Conn, stream: &str, seq: i64) -> StoreResult<Option<EventRow>> {
-    Ok(events::table
-        .filter(events::stream.eq(stream))
-        .filter(events::seq.eq(seq))
-        .select(EventRow::as_select())
-        .first(conn)
-        .optional()?)
+    let one = events::table.filter(events::stream.eq(stream)).filter(events::seq.eq(seq));
+    Ok(native!(conn, c => one.select(EventRow::as_select()).first(c)).optional()?)
 }
 
 /// The number of the last event of each of these streams.

@@ -6,7 +6,7 @@ use crate::domain::reminder::{ReminderState, Subject, Told};
 use crate::domain::vocabulary::{NoticeState, State};
 use crate::store::recipients::Addressed;
 use crate::store::schema::{reminders, settings};
-use crate::store::{Both, Conn, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, reference};
+use crate::store::{Both, Conn, Kept, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, reference};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
@@ -197,9 +197,8 @@ pub fn end_lines(
 ) -> StoreResult<usize> {
     let queued =
         reminders::table.filter(reminders::message_id.eq(message)).filter(reminders::state.eq(ReminderState::Queued));
-    Ok(diesel::update(queued)
-        .set((reminders::state.eq(state), reminders::reason.eq(reason), reminders::updated_at.eq(now)))
-        .execute(conn)?)
+    let ended = (reminders::state.eq(state), reminders::reason.eq(reason), reminders::updated_at.eq(now));
+    Ok(native!(conn, c => Kept(diesel::update(queued).set(ended)).execute(c))?)
 }
 
 /// A dead message's rows are to be sent after all.

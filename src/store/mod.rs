@@ -35,7 +35,7 @@ mod writer;
 pub use columns::{Json, Moment, Uid};
 pub use connection::{Backend, Conn, DatabaseSettings, MultiBackend, connect, savepoint};
 pub use database::Db;
-pub use dialect::Both;
+pub use dialect::{Both, Kept};
 pub use error::{StoreError, StoreResult, unique_violation};
 
 pub use crate::{insert_all, load_of, locked, native};

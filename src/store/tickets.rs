@@ -7,7 +7,7 @@ use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
 use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
 use crate::store::scope::{Condition, parties_of, party_of, visible, visible_only};
-use crate::store::{Conn, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, page};
+use crate::store::{Conn, Kept, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, page};
 use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -229,7 +229,7 @@ pub fn save(conn: &mut Conn, held: &TicketRow, row: &TicketRow) -> StoreResult<b
         ..held.clone()
     };
     let saved = if only_progress == *row {
-        native!(conn, c => diesel::update(target).set(columns).execute(c))?
+        native!(conn, c => Kept(diesel::update(target).set(columns)).execute(c))?
     } else {
         diesel::update(target).set(row).execute(conn)?
     };
@@ -624,10 +624,11 @@ pub fn set_reminder_marks(
 ) -> StoreResult<()> {
     let target = tickets::table.filter(tickets::id.eq(id));
     match last {
-        Some(last) => diesel::update(target)
-            .set((tickets::next_reminder_at.eq(next), tickets::last_reminder_id.eq(last)))
-            .execute(conn)?,
-        None => diesel::update(target).set(tickets::next_reminder_at.eq(next)).execute(conn)?,
+        Some(last) => {
+            let marks = (tickets::next_reminder_at.eq(next), tickets::last_reminder_id.eq(last));
+            native!(conn, c => Kept(diesel::update(target).set(marks)).execute(c))?
+        }
+        None => native!(conn, c => Kept(diesel::update(target).set(tickets::next_reminder_at.eq(next))).execute(c))?,
     };
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::IDS;
 use crate::domain::id::MessageId;
 use crate::domain::instant::Instant;
 use crate::store::schema::attempts;
-use crate::store::{Conn, MultiBackend, StoreResult};
+use crate::store::{Conn, MultiBackend, StoreResult, native};
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub struct AttemptRow {
 }
 
 pub fn insert_attempt(conn: &mut Conn, row: &AttemptRow) -> StoreResult<()> {
-    diesel::insert_into(attempts::table).values(row).execute(conn)?;
+    native!(conn, c => diesel::insert_into(attempts::table).values(row).execute(c))?;
     Ok(())
 }
 

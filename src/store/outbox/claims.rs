@@ -8,7 +8,7 @@ use crate::domain::instant::Instant;
 use crate::domain::reminder::{EndReason, MessageKind, MessageState, ReminderState};
 use crate::store::dialect::lease_clock;
 use crate::store::schema::{messages, ticks};
-use crate::store::{Both, Conn, StoreResult, ledger, locked};
+use crate::store::{Both, Conn, Kept, StoreResult, ledger, locked, native};
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
@@ -100,7 +100,7 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
 /// Kinds that may be taken now. What may have arrived goes again soon, whatever its kind: so it is known for the same.
 fn claimable(conn: &mut Conn, clock: Instant, now: Now) -> StoreResult<Vec<MessageKind>> {
     let running = ticks::table.filter(ticks::alive_until.gt(clock)).select(ticks::id);
-    let is_ticking: bool = diesel::select(diesel::dsl::exists(running)).get_result(conn)?;
+    let is_ticking: bool = native!(conn, c => diesel::select(diesel::dsl::exists(running)).get_result(c))?;
     let kinds = MessageKind::ALL.iter().copied();
     Ok(kinds.filter(|kind| (now.is_open && !is_ticking) || *kind != MessageKind::Digest).collect())
 }
@@ -206,15 +206,14 @@ pub struct Frozen {
 
 pub fn freeze(conn: &mut Conn, id: MessageId, token: LeaseId, frozen: &Frozen) -> StoreResult<bool> {
     let held = messages::table.filter(messages::id.eq(id)).filter(messages::lease_token.eq(token));
-    let done = diesel::update(held)
-        .set((
-            messages::address.eq(&frozen.address),
-            messages::subject.eq(&frozen.subject),
-            messages::raw.eq(&frozen.raw),
-            messages::rendered_at.eq(frozen.at),
-            messages::version.eq(messages::version + 1),
-        ))
-        .execute(conn)?;
+    let bytes = (
+        messages::address.eq(&frozen.address),
+        messages::subject.eq(&frozen.subject),
+        messages::raw.eq(&frozen.raw),
+        messages::rendered_at.eq(frozen.at),
+        messages::version.eq(messages::version + 1),
+    );
+    let done = native!(conn, c => Kept(diesel::update(held).set(bytes)).execute(c))?;
     Ok(done == 1)
 }
 
@@ -236,21 +235,20 @@ pub fn finish(conn: &mut Conn, id: MessageId, token: LeaseId, fate: &Fate) -> St
         .filter(messages::id.eq(id))
         .filter(messages::lease_token.eq(token))
         .filter(messages::state.eq(MessageState::Sending));
-    let done = diesel::update(held)
-        .set((
-            messages::state.eq(fate.state),
-            messages::next_at.eq(fate.next_at),
-            messages::reason.eq(fate.reason.map(EndReason::as_str)),
-            messages::attempts.eq(fate.attempts),
-            messages::uncertain.eq(fate.uncertain),
-            messages::since.eq(fate.since),
-            messages::sent_at.eq(fate.sent_at),
-            messages::claims.eq(0),
-            messages::lease_token.eq(None::<LeaseId>),
-            messages::lease_until.eq(None::<Instant>),
-            messages::version.eq(messages::version + 1),
-        ))
-        .execute(conn)?;
+    let ended = (
+        messages::state.eq(fate.state),
+        messages::next_at.eq(fate.next_at),
+        messages::reason.eq(fate.reason.map(EndReason::as_str)),
+        messages::attempts.eq(fate.attempts),
+        messages::uncertain.eq(fate.uncertain),
+        messages::since.eq(fate.since),
+        messages::sent_at.eq(fate.sent_at),
+        messages::claims.eq(0),
+        messages::lease_token.eq(None::<LeaseId>),
+        messages::lease_until.eq(None::<Instant>),
+        messages::version.eq(messages::version + 1),
+    );
+    let done = native!(conn, c => Kept(diesel::update(held).set(ended)).execute(c))?;
     Ok(done == 1)
 }
 
