@@ -9,10 +9,10 @@ use rectify::domain::reminder::{ReminderState, Rule, Told};
 use rectify::domain::ticket::Command;
 use rectify::queries::rehearsal::{Rehearsal, Span, rehearse};
 use rectify::reminders::settle;
-use rectify::store::ledger::{self, ReminderFilter};
+use rectify::store::ledger::{self, ReminderFilter, ReminderRow};
 use rectify::store::{notices, tickets};
 use rectify::transaction::Failure;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// When which recipient is told of which step, and as what.
@@ -70,7 +70,16 @@ async fn engine(bureau: &mut Bureau, span: Span) -> BTreeSet<Line> {
         let (office, rules) = (Arc::clone(&read.office), Arc::clone(&read.rules));
         let planner = office.planner(&rules);
         let rows = ledger::list(read.conn, &ReminderFilter::default(), None, 100_000)?;
-        let told = rows.into_iter().filter(|row| row.created_at >= span.from && row.state != ReminderState::Skipped);
+        let key = |row: &ReminderRow| (row.subject_id, row.rule.clone(), row.anchor_version, row.step);
+        let mut planned: HashMap<_, Instant> = HashMap::new();
+        for row in &rows {
+            let first = planned.entry(key(row)).or_insert(row.created_at);
+            *first = (*first).min(row.created_at);
+        }
+        // Who inherits a line when its mail leaves was not planned for.
+        let told = rows.into_iter().filter(|row| {
+            row.created_at >= span.from && row.state != ReminderState::Skipped && planned[&key(row)] == row.created_at
+        });
         Ok(told
             .map(|row| {
                 let subject = (row.subject_id != SubjectId::OFFICE).then_some(row.subject_id);
