@@ -1,7 +1,6 @@
 //! Many clients at once over kept connections, each asking again as soon as it has its answer.
 
 use crate::Done;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -42,7 +41,9 @@ impl Measured {
 pub fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n");
     if !body.is_empty() {
-        let _ = write!(text, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        text += "Content-Type: application/json\r\nContent-Length: ";
+        text += &body.len().to_string();
+        text += "\r\n";
     }
     (text + "\r\n" + body).into_bytes()
 }
