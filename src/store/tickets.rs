@@ -165,9 +165,11 @@ impl TicketRow {
         }
     }
 
-    /// This row after a change of its ticket.
+    /// This row after a change of its ticket. A look that is owed already is not put off to `next_reminder_at`: what has
+    /// come since the last one would never be told.
     #[must_use]
     pub fn changed(&self, ticket: &Ticket, next_reminder_at: Option<Instant>, now: Instant) -> Self {
+        let next_reminder_at = self.next_reminder_at.filter(|at| *at <= now).or(next_reminder_at);
         Self {
             recurrence_of: self.recurrence_of,
             last_reminder_id: self.last_reminder_id,

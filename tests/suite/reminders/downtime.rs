@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use rectify::actions::clock;
 use rectify::domain::instant::Instant;
 use rectify::domain::refusal::Code;
+use rectify::domain::ticket::Command;
 use rectify::domain::vocabulary::Role;
 use rectify::mail::Pauses;
 use rectify::queries::engine;
@@ -85,12 +86,7 @@ async fn a_clock_that_leaps_sends_nothing_until_an_admin_accepts_it() {
     bureau.clock.set(at("2036-08-27T09:00:00+08:00")).unwrap();
     assert!(!is_believed(&bureau.world, passed).unwrap());
     // Held also for what waits already, and for whoever looks next.
-    bureau.act(
-        "chen",
-        "2021Q2-F01-01",
-        rectify::domain::ticket::Command::Urge { note: None },
-        Some(rectify::domain::reminder::Anchor::Urged),
-    );
+    bureau.act("chen", "2021Q2-F01-01", Command::Urge { note: None }, Some(rectify::domain::reminder::Anchor::Urged));
     assert_eq!(bureau.courier.until_idle(Pauses::Kept).await.unwrap().sent, 0);
     assert!(!is_believed(&bureau.world, Passed::Unseen).unwrap());
     let held = bureau.read(engine::state);
@@ -125,4 +121,15 @@ async fn a_month_without_a_server_is_believed() {
     let bureau = office().await;
     let later = bureau.world_at("2021-09-16T09:00:00+08:00");
     assert!(is_believed(&later, Passed::Unseen).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_between_a_step_and_the_look_at_it_does_not_lose_the_step() {
+    let mut bureau = office().await;
+    bureau.jump("2021-08-26T09:00:00+08:00").await;
+    bureau.told();
+    bureau.clock.set(at("2021-08-27T08:30:10+08:00")).unwrap();
+    bureau.act("chen", "2021Q2-F01-01", Command::Comment { text: "已联系。".to_owned() }, None);
+    bureau.jump("2021-08-27T08:30:20+08:00").await;
+    assert_eq!(bureau.told(), ["daxiang: 今日到期 1 件", "li: 今日到期 1 件", "wang: 今日到期 1 件"]);
 }

@@ -172,10 +172,10 @@ impl Round {
     }
 }
 
-/// `RECTIFY_KILLS=100` kills the process so often, in a run of five times as many mails.
+/// `RECTIFY_TEST_KILLS=100` kills the process so often, in a run of five times as many mails.
 #[test]
 fn of_a_process_that_is_killed_again_and_again_nothing_is_lost_and_little_comes_twice() {
-    let kills = number("RECTIFY_KILLS").map_or(6, |kills| usize::try_from(kills).unwrap());
+    let kills = number("RECTIFY_TEST_KILLS").map_or(6, |kills| usize::try_from(kills).unwrap());
     let mails = (kills * 5).max(150);
     let mut round = Round::of(mails);
     let mut done = 0;

@@ -1,7 +1,7 @@
 //! Years of an office in which everything goes wrong that can: the server refuses, forgets and vanishes, processes die in
 //! the middle of a mail, stand still for days and run side by side, people come and go, dates move. Each year is drawn
-//! from a number, and is the same year again by it: `RECTIFY_SEED=17 cargo test --test suite simulation`.
-//! `RECTIFY_SEEDS=10000` runs that many.
+//! from a number, and is the same year again by it: `RECTIFY_TEST_SEED=17 cargo test --test suite simulation`.
+//! `RECTIFY_TEST_SEEDS=10000` runs that many.
 
 use crate::support::bureau::{Bureau, DAXIANG, SHUANGQING, day, drop_leases};
 use crate::support::dice::{Dice, number};
@@ -409,11 +409,11 @@ fn run(seed: u64) -> Sum {
 
 #[test]
 fn nothing_is_lost_told_twice_or_told_wrongly_in_any_year() {
-    if let Some(seed) = number("RECTIFY_SEED") {
+    if let Some(seed) = number("RECTIFY_TEST_SEED") {
         println!("{:#?}", run(seed));
         return;
     }
-    let count = number("RECTIFY_SEEDS").unwrap_or(YEARS);
+    let count = number("RECTIFY_TEST_SEEDS").unwrap_or(YEARS);
     let next = std::sync::atomic::AtomicU64::new(0);
     let total = Mutex::new(Sum::default());
     std::thread::scope(|scope| {

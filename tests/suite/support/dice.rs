@@ -22,7 +22,7 @@ impl Dice {
     }
 }
 
-/// A number from the environment, `RECTIFY_SEEDS`.
+/// A number from the environment, `RECTIFY_TEST_SEEDS`.
 pub fn number(name: &str) -> Option<u64> {
     let text = std::env::var_os(name)?.into_string().unwrap();
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
