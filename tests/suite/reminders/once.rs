@@ -140,12 +140,12 @@ impl Round {
             .unwrap()
     }
 
-    /// How many mails are to be taken before each of so many kills, at most.
+    /// How many mails are to be taken before each of so many kills, at most. Never so close that one mail is in hand at
+    /// three of them: it would be taken for what kills the process.
     fn points(&mut self, kills: usize, mails: usize) -> Vec<usize> {
-        let end = u64::try_from(mails - 1).unwrap();
-        let mut points: Vec<usize> = (0..kills).map(|_| usize::try_from(self.dice.below(end)).unwrap()).collect();
-        points.sort_unstable();
-        points
+        let part = mails / kills;
+        let within = u64::try_from(part - 2).unwrap();
+        (0..kills).map(|nth| nth * part + usize::try_from(self.dice.below(within)).unwrap()).collect()
     }
 
     /// Waits for the point, and some hundreds of microseconds longer, so that it falls anywhere in a dialogue.
