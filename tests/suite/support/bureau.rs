@@ -103,6 +103,7 @@ impl Bureau {
         bureau.write(|tx| {
             reference::insert_calendar(tx.conn, &Calendar::from_toml(CN_TOML).unwrap())?;
             reference::insert_rules(tx.conn, &parse_rules(REMINDERS_TOML).unwrap(), tx.now)?;
+            tx.has_reference = true;
             Ok(reference::raise_version(tx.conn)?)
         });
         bureau.unit("4305", UnitKind::City, None, None);
@@ -600,6 +601,7 @@ impl Bureau {
                 .set(reminder_rules::definition.eq(serde_json::to_string(&off).unwrap()))
                 .execute(tx.conn)
                 .map_err(StoreError::from)?;
+            tx.has_reference = true;
             Ok(reference::raise_version(tx.conn)?)
         });
     }
