@@ -259,7 +259,7 @@ pub fn apply(
         Command::Comment { text } => ("ticket.commented", json!({"text": text})),
     };
     let moved = next.due.version != ticket.due.version;
-    if moved && matches!(act, Act::MoveDueDate | Act::DecideExtension) {
+    if moved && next.state == State::Carried && matches!(act, Act::MoveDueDate | Act::DecideExtension) {
         move_next(&mut next.milestones, next.due.on);
     }
     if let Some(pending) = ticket.pending.filter(|pending| lapses(*pending, act, moved)) {
