@@ -197,24 +197,11 @@ impl Maker {
 
     fn person(&self, login: &str, unit: &UnitRow, role: Role) -> UserRow {
         UserRow {
-            id: self.ids.draw(self.now),
-            login: login.to_owned(),
             name: format!("张伟{login}"),
             email: Some(format!("{login}@example.cn")),
             unit_id: Some(unit.id),
             roles: UserRow::join_roles(&[role]),
-            locale: "zh-CN".to_owned(),
-            active: true,
-            service: false,
-            password_hash: None,
-            deputy_id: None,
-            deputy_from: None,
-            deputy_to: None,
-            failed_sign_ins: 0,
-            locked_until: None,
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
+            ..UserRow::new(self.ids.draw(self.now), login, self.now)
         }
     }
 

@@ -69,7 +69,7 @@ pub struct Tx<'a> {
     /// Was mail queued?
     pub has_mail: bool,
     /// Does this transaction itself change calendar or rules?
-    pub has_reference: bool,
+    has_reference: bool,
     ids: &'a Ids,
 }
 
@@ -128,6 +128,12 @@ impl Tx<'_> {
             Ok(never) => match never {},
             Err(Rehearsed(answer)) => answer,
         }
+    }
+
+    /// Calendar or rules have changed: every process reads them anew.
+    pub fn raise_reference(&mut self) -> Outcome<()> {
+        self.has_reference = true;
+        Ok(reference::raise_version(self.conn)?)
     }
 
     #[must_use]

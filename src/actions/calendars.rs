@@ -150,8 +150,7 @@ pub fn apply(tx: &mut Tx<'_>, actor: &Actor, intent: Intent) -> Outcome<Calendar
         "deadlines": changes.deadlines, "look_backs": changes.look_backs, "confirmed": changes.confirmed,
     });
     record(tx, actor, Stream::Office, "calendar.changed", &payload)?;
-    reference::raise_version(tx.conn)?;
-    tx.has_reference = true;
+    tx.raise_reference()?;
     ledger::look_again(tx.conn, tx.now)?;
     tx.office = Arc::new(after);
     Ok(changes)

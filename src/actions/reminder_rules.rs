@@ -172,8 +172,7 @@ pub fn apply(tx: &mut Tx<'_>, actor: &Actor, intent: Intent) -> Outcome<String> 
         }
         (Some(_) | None, None) => reference::delete_rule(tx.conn, &code)?,
     }
-    reference::raise_version(tx.conn)?;
-    tx.has_reference = true;
+    tx.raise_reference()?;
     look_again(tx, held.as_ref().map(|row| &row.rule), rule.as_ref())?;
     Ok(code)
 }

@@ -121,8 +121,6 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewUser, password_hash: Optio
         }
     }
     let row = UserRow {
-        id,
-        login: new.login,
         name: new.name,
         email: new.email,
         unit_id: unit(tx, &mut check, new.unit_id.as_deref())?,
@@ -131,14 +129,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: NewUser, password_hash: Optio
         active: new.active.unwrap_or(true),
         service: new.service,
         password_hash,
-        deputy_id: None,
-        deputy_from: None,
-        deputy_to: None,
-        failed_sign_ins: 0,
-        locked_until: None,
-        version: 1,
-        created_at: tx.now,
-        updated_at: tx.now,
+        ..UserRow::new(id, new.login, tx.now)
     };
     let row = with_deputy(tx, &mut check, row, new.deputy)?;
     let row = checked(check, &row)?;

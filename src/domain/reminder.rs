@@ -283,6 +283,12 @@ impl Planner<'_> {
         owed
     }
 
+    /// The ledger's number of a rule's step.
+    #[must_use]
+    pub fn number(&self, code: &str, index: u16) -> i32 {
+        self.rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
+    }
+
     /// When the next step of these facts comes, the present moment included; `None` when none will.
     #[must_use]
     pub fn next_at(&self, facts: &Facts, now: Instant) -> Option<Instant> {

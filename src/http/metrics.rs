@@ -86,9 +86,7 @@ impl Requests {
         }
         self.took.get_or_create(&kind).observe(took.as_secs_f64());
     }
-}
 
-impl Requests {
     fn is_told_apart(&self, kind: &Labels) -> bool {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.contains(kind) || (kinds.len() < KINDS && kinds.insert(kind.clone()))

@@ -248,11 +248,8 @@ impl Stage {
         one: &Watched,
         handled: &HashSet<StepKey>,
     ) -> Vec<(Instant, Instant, DueStep)> {
-        let number = |code: &str, index: u16| {
-            planner.rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
-        };
         let is_handled = |rule: &str, version: i64, index: u16| {
-            handled.contains(&(one.id, rule.to_owned(), version, number(rule, index)))
+            handled.contains(&(one.id, rule.to_owned(), version, planner.number(rule, index)))
         };
         let opens = planner.next_open(self.start);
         let missed =

@@ -1,6 +1,6 @@
 //! The engine: finds what is due, records who is told, and queues it. For the server, the command line and the sandbox.
 //!
-//! `tick` takes due subjects in pages → `facts` are what the rules know of them → `plan` asks the domain which steps are
+//! `tick` takes due subjects in pages → `store::watched` is what the rules know of them → `plan` asks the domain which steps are
 //! owed, writes the ledger rows and the lines of digests → `mail::courier` sends them. `runner` does both by itself, while
 //! `vigil` believes the clock.
 
@@ -14,7 +14,7 @@ pub use tick::{Pace, tick, tick_at};
 pub use vigil::{Passed, is_believed};
 
 use crate::mail::{Courier, Pauses};
-use crate::store::{StoreError, watched as facts};
+use crate::store::StoreError;
 use crate::transaction::{Outcome, World};
 use serde::Serialize;
 use std::ops::AddAssign;

@@ -1,14 +1,14 @@
 //! From owed steps to ledger rows and the messages that tell them, in the transaction that holds the subjects.
 
 use super::Tally;
-use super::facts::Watched;
 use crate::domain::id::{ReminderId, SubjectId};
 use crate::domain::instant::Instant;
-use crate::domain::reminder::{DueStep, Owed, Planner, Rule, SkipReason, Step, Told, Who};
+use crate::domain::reminder::{DueStep, Owed, Planner, SkipReason, Step, Told, Who};
 use crate::domain::words::Lang;
 use crate::store::ledger::{self, Cause, ReminderRow};
 use crate::store::outbox::{self, NewMessage, digest_key};
 use crate::store::recipients::{Addressed, Coordinators, Recipient, Roster};
+use crate::store::watched::Watched;
 use crate::transaction::{Outcome, Tx};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, HashSet};
@@ -28,7 +28,7 @@ pub fn plan(tx: &mut Tx<'_>, watched: &[Watched], spread: TimeDelta) -> Outcome<
     let planner = office.planner(&rules);
     let ids: Vec<SubjectId> = watched.iter().map(|one| one.id).collect();
     let handled = ledger::handled(tx.conn, &ids)?;
-    let number = |code: &str, index: u16| number(&rules, code, index);
+    let number = |code: &str, index: u16| planner.number(code, index);
     let owed: Vec<Owed> = watched
         .iter()
         .map(|one| {
@@ -161,11 +161,6 @@ fn queue(tx: &mut Tx<'_>, planner: &Planner<'_>, lines: Lines, spread: TimeDelta
     }
     tx.has_mail |= tally.lines > 0;
     Ok(tally)
-}
-
-/// The ledger's number of a rule's step.
-fn number(rules: &[Rule], code: &str, index: u16) -> i32 {
-    rules.iter().find(|rule| rule.code == code).map_or(index.into(), |rule| rule.number(index))
 }
 
 /// A recipient's part of a span, always the same: that many mails don't leave in one moment.

@@ -1,10 +1,10 @@
 //! One look at all that is due: tickets in pages, then notices, then the office. Any number of processes may look at once.
 
 use super::Tally;
-use super::facts::{self, Watched};
 use super::plan::plan;
 use crate::domain::id::{LeaseId, TicketId};
 use crate::domain::instant::Instant;
+use crate::store::watched::{self, Watched};
 use crate::store::{StoreError, ledger, notices, outbox, tickets};
 use crate::transaction::{Failure, Outcome, Read, Tx, World};
 use chrono::TimeDelta;
@@ -132,7 +132,7 @@ fn page(tx: &mut Tx<'_>, id: LeaseId, (queue, limit): (Queue, i64), spread: Time
     match queue {
         Queue::Tickets => {
             let rows = tickets::due_for_reminders(tx.conn, tx.now, limit)?;
-            let watched = facts::of_tickets(tx.conn, &rows, basis)?;
+            let watched = watched::of_tickets(tx.conn, &rows, basis)?;
             let planned = plan(tx, &watched, spread)?;
             for (row, next) in rows.iter().zip(&planned.next_at) {
                 tickets::set_reminder_marks(tx.conn, row.id, *next, None)?;
@@ -150,7 +150,7 @@ fn page(tx: &mut Tx<'_>, id: LeaseId, (queue, limit): (Queue, i64), spread: Time
                 if let Some(row) = notices::lock(tx.conn, row.id)?
                     && row.next_reminder_at.is_some_and(|at| at <= tx.now)
                 {
-                    watched.push(facts::of_notice(tx.conn, &row, basis)?);
+                    watched.push(watched::of_notice(tx.conn, &row, basis)?);
                 }
             }
             let planned = plan(tx, &watched, spread)?;
@@ -167,7 +167,7 @@ fn office(tx: &mut Tx<'_>, spread: TimeDelta) -> Outcome<Tally> {
         return Ok(Tally::default());
     }
     let first_tick = ledger::first_tick_or(tx.conn, tx.now)?;
-    let planned = plan(tx, &[facts::of_office((tx.office.zone, first_tick))], spread)?;
+    let planned = plan(tx, &[watched::of_office((tx.office.zone, first_tick))], spread)?;
     // Without a rule for the office a day is soon enough to look again.
     let next: Option<Instant> = planned.next_at.into_iter().next().flatten();
     ledger::set_office_next(tx.conn, next.unwrap_or_else(|| tx.now.plus(TimeDelta::days(1))))?;

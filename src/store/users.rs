@@ -3,6 +3,7 @@
 use crate::domain::id::{UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::Role;
+use crate::domain::words::Lang;
 use crate::store::schema::users;
 use crate::store::{Conn, MultiBackend, StoreResult, locked, page};
 use chrono::NaiveDate;
@@ -34,6 +35,31 @@ pub struct UserRow {
 }
 
 impl UserRow {
+    /// An account that nobody can use yet: without roles, unit, address and password.
+    #[must_use]
+    pub fn new(id: UserId, login: impl Into<String>, now: Instant) -> Self {
+        Self {
+            id,
+            login: login.into(),
+            name: String::new(),
+            email: None,
+            unit_id: None,
+            roles: String::new(),
+            locale: Lang::Zh.to_string(),
+            active: true,
+            service: false,
+            password_hash: None,
+            deputy_id: None,
+            deputy_from: None,
+            deputy_to: None,
+            failed_sign_ins: 0,
+            locked_until: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     #[must_use]
     pub fn role_list(&self) -> Vec<Role> {
         self.roles.split(' ').filter_map(|word| word.parse().ok()).collect()

@@ -9,7 +9,6 @@ use crate::domain::audit::Stream;
 use crate::domain::check::Check;
 use crate::domain::refusal::{Code, Fault};
 use crate::domain::vocabulary::UnitKind;
-use crate::domain::words::Lang;
 use crate::files::imports::{Sheet, UserRow as Given};
 use crate::store::units::UnitRow;
 use crate::store::users::{self, UserRow};
@@ -43,26 +42,8 @@ fn plan(
     tally: &mut Tally<'_, Given>,
 ) -> Outcome<UserRow> {
     let mut check = Check::new();
-    let mut row = held.cloned().unwrap_or_else(|| UserRow {
-        id: tx.id(),
-        login: check.code("/login", &given.login, LOGIN),
-        name: String::new(),
-        email: None,
-        unit_id: None,
-        roles: String::new(),
-        locale: Lang::Zh.as_str().to_owned(),
-        active: true,
-        service: false,
-        password_hash: None,
-        deputy_id: None,
-        deputy_from: None,
-        deputy_to: None,
-        failed_sign_ins: 0,
-        locked_until: None,
-        version: 1,
-        created_at: tx.now,
-        updated_at: tx.now,
-    });
+    let mut row =
+        held.cloned().unwrap_or_else(|| UserRow::new(tx.id(), check.code("/login", &given.login, LOGIN), tx.now));
     row.name.clone_from(&given.name);
     row.email = check.email("/email", Some(&given.email));
     row.roles = UserRow::join_roles(&given.roles);

@@ -113,8 +113,7 @@ fn a_server_takes_in_shipped_years_of_which_nothing_is_known() {
                     fewer = fewer.with_day("2026-05-01".parse().unwrap(), DayMark::Holiday, None).unwrap();
                 }
                 reference::save_calendar(tx.conn, &fewer, |year| year >= 2026)?;
-                tx.has_reference = true;
-                Ok(reference::raise_version(tx.conn)?)
+                tx.raise_reference()
             })
             .unwrap();
     };

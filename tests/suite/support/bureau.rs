@@ -103,8 +103,7 @@ impl Bureau {
         bureau.write(|tx| {
             reference::insert_calendar(tx.conn, &Calendar::from_toml(CN_TOML).unwrap())?;
             reference::insert_rules(tx.conn, &parse_rules(REMINDERS_TOML).unwrap(), tx.now)?;
-            tx.has_reference = true;
-            Ok(reference::raise_version(tx.conn)?)
+            tx.raise_reference()
         });
         bureau.unit("4305", UnitKind::City, None, None);
         bureau.unit("OFF", UnitKind::Office, Some("4305"), None);
@@ -187,24 +186,11 @@ impl Bureau {
         self.write(move |tx| {
             let unit = units::find_by_code(tx.conn, unit)?.unwrap();
             let row = UserRow {
-                id: tx.id(),
-                login: login.to_owned(),
                 name: login.to_owned(),
                 email: Some(format!("{login}@example.cn")),
                 unit_id: Some(unit.id),
                 roles: UserRow::join_roles(roles),
-                locale: "zh-CN".to_owned(),
-                active: true,
-                service: false,
-                password_hash: None,
-                deputy_id: None,
-                deputy_from: None,
-                deputy_to: None,
-                failed_sign_ins: 0,
-                locked_until: None,
-                version: 1,
-                created_at: tx.now,
-                updated_at: tx.now,
+                ..UserRow::new(tx.id(), login, tx.now)
             };
             Ok(users::insert(tx.conn, &row)?)
         });
@@ -601,8 +587,7 @@ impl Bureau {
                 .set(reminder_rules::definition.eq(serde_json::to_string(&off).unwrap()))
                 .execute(tx.conn)
                 .map_err(StoreError::from)?;
-            tx.has_reference = true;
-            Ok(reference::raise_version(tx.conn)?)
+            tx.raise_reference()
         });
     }
 }
