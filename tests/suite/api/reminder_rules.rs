@@ -4,6 +4,8 @@ use crate::support::app::TestApp;
 use crate::support::client::Client;
 use crate::support::contents::contents;
 use crate::support::round;
+use rectify::domain::reminder::Rule;
+use rectify::store::reference::{self, RuleRow};
 use serde_json::{Value, json};
 
 const RULES: &str = "/api/v1/reminder-rules";
@@ -241,4 +243,26 @@ fn a_try_tells_what_would_change_and_changes_nothing() {
     assert_eq!(gone["changes"]["first"][0]["reference"], "2026Q1");
     assert_eq!(coordinator.post(&format!("{RULES}?dry_run=true"), rule("before-7")).problem(), "409 duplicate");
     assert_eq!(contents(&app.world), before);
+}
+
+#[test]
+fn there_are_not_more_rules_than_can_be_kept_in_mind() {
+    let app = TestApp::start();
+    // Two hundred with those that are there.
+    app.world
+        .write_now(|tx| {
+            let held = reference::rule_rows(tx.conn)?;
+            let last = held.last().unwrap();
+            for nth in held.len()..200 {
+                let rule = Rule { code: format!("more-{nth}"), ..last.rule.clone() };
+                let row = RuleRow { rule, position: i32::try_from(nth).unwrap(), ..last.clone() };
+                reference::insert_rule(tx.conn, &row)?;
+            }
+            tx.raise_reference()
+        })
+        .unwrap();
+    let coordinator = app.by("coordinator");
+    assert_eq!(coordinator.post(RULES, rule("before-5")).problem(), "409 rule.too_many");
+    coordinator.delete(&at("more-199")).is(204);
+    coordinator.post(RULES, rule("before-5")).is(201);
 }

@@ -346,6 +346,7 @@ fn a_foreign_units_ticket_is_not_there_whatever_is_asked() {
         ("reassign", json!({"reason": "x", "unit_id": "430503"})),
         ("extensions", json!({"working_days": 5, "reason": "r", "progress": "p"})),
         ("objections", json!({"reason": "r", "proposed_unit_id": "430503"})),
+        ("milestones/01912345-0000-7000-8000-000000000007/decision", json!({"reached": true})),
     ] {
         assert_eq!(foreign.post(&format!("{f03}/{act}"), body).problem(), "404 not_found", "{act}");
     }

@@ -5,6 +5,7 @@ use rectify::actions::sandbox::set_clock;
 use rectify::domain::actor::Actor;
 use rectify::domain::refusal::Code;
 use rectify::domain::vocabulary::Role;
+use rectify::store::outbox::{Hold, set_hold};
 use rectify::transaction::Failure;
 use serde_json::json;
 
@@ -51,4 +52,23 @@ fn outside_a_sandbox_there_is_no_clock_to_set() {
         assert_eq!(refusal.code, Code::SandboxOnly);
     }
     assert_eq!(room.events(), 1);
+}
+
+#[test]
+fn a_clock_that_leapt_keeps_a_round_of_reminders_back_until_it_is_accepted() {
+    let room = Room::new();
+    room.run(&["user", "add", "wang", "--name", "王芳", "--roles", "admin"]).ok();
+    let refused = room.run(&["clock", "accept", "--lang", "en"]).failed();
+    assert!(refused.err.contains("The clock is believed already"), "{}", refused.err);
+    let held =
+        Hold { trusted: "2021-08-16T01:00:00Z".parse().unwrap(), found: "2036-01-01T00:00:00Z".parse().unwrap() };
+    room.open().world.write_now(move |tx| Ok(set_hold(tx.conn, &held)?)).unwrap();
+    let refused = room.run(&["remind", "--lang", "en"]).failed();
+    assert!(refused.err.contains("The clock leapt; nothing is sent"), "{}", refused.err);
+    assert!(refused.err.contains("2021-08-16T01:00:00Z") && refused.err.contains("rectify clock accept"));
+    let shown = room.run(&["clock", "show", "--json"]).ok().out;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["clock_hold"], json!({"trusted": "2021-08-16T01:00:00Z", "found": "2036-01-01T00:00:00Z"}));
+    room.run(&["clock", "accept"]).ok();
+    room.run(&["remind"]).ok();
 }
