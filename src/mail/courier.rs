@@ -100,13 +100,14 @@ pub struct Courier {
     sender: Arc<Sender>,
     transports: Vec<Transport>,
     signals: Arc<Signals>,
+    rescue: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Courier {
     #[must_use]
     pub fn new(world: World, sender: Sender) -> Self {
         let transports = sender.transports();
-        Self { world, sender: Arc::new(sender), transports, signals: Arc::default() }
+        Self { world, sender: Arc::new(sender), transports, signals: Arc::default(), rescue: Arc::default() }
     }
 
     #[must_use]
@@ -180,6 +181,7 @@ impl Courier {
                 done: Delivered::default(),
                 leased_at: tokio::time::Instant::now(),
                 lines: Lines::default(),
+                rescue: Arc::clone(&self.rescue),
             };
             workers.spawn(async move {
                 let ended = worker.work(is_probe).await;

@@ -15,6 +15,7 @@ use crate::transaction::{Failure, Outcome, World};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::Instant as Monotonic;
 
 /// Messages of one claim.
@@ -51,6 +52,9 @@ pub(super) struct Worker {
     /// Since when the lease of what it holds runs, at the latest.
     pub leased_at: Monotonic,
     pub lines: Lines,
+    /// Held by who claims, and kept by who got a message with which another process died. The others wait for it, though
+    /// not for long: where this process dies too, nothing else was in hand that could be to blame.
+    pub rescue: Arc<Mutex<()>>,
 }
 
 /// What a worker does where the rate leaves no room.
@@ -93,10 +97,13 @@ impl Worker {
                 tokio::time::sleep(self.sender.limits.wait().min(WAIT)).await;
                 continue;
             }
-            let (token, claimed) = self.claim(room).await?;
+            let rescue = tokio::time::timeout(FRESH, Arc::clone(&self.rescue).lock_owned()).await.ok();
+            let (token, claimed) = self.claim(room, rescue.is_some()).await?;
+            let rescue = rescue.filter(|_| claimed.is_rescue);
             self.done.dead += claimed.poisoned;
             let is_empty = claimed.taken.is_empty() && claimed.poisoned == 0;
             self.batch(claimed.taken, token).await?;
+            drop(rescue);
             if is_probe || (is_empty && self.lines.wanted.is_none()) {
                 break;
             }
@@ -107,13 +114,13 @@ impl Worker {
         Ok(())
     }
 
-    async fn claim(&mut self, room: usize) -> Outcome<(LeaseId, Claimed)> {
+    async fn claim(&mut self, room: usize, is_rescue: bool) -> Outcome<(LeaseId, Claimed)> {
         let at_most = self.at_most.min(i64::try_from(room).unwrap_or(i64::MAX));
         let passed_over = self.lines.passed_over.clone();
         self.world
             .write(move |tx| {
                 let token: LeaseId = tx.id();
-                let claim = Claim { token, now: outbox_now(&tx.read()), lease: LEASE, at_most };
+                let claim = Claim { token, now: outbox_now(&tx.read()), lease: LEASE, at_most, is_rescue };
                 Ok((token, outbox::claim_except(tx.conn, &claim, &passed_over)?))
             })
             .await

@@ -33,6 +33,9 @@ pub struct Claim {
     pub now: Now,
     pub lease: TimeDelta,
     pub at_most: i64,
+    /// May it be one that a worker died with? Such a one is given alone: if it is what kills them, the others need not
+    /// die with it.
+    pub is_rescue: bool,
 }
 
 /// What a claim gave.
@@ -40,12 +43,13 @@ pub struct Claim {
 pub struct Claimed {
     /// As they were before.
     pub taken: Vec<MessageRow>,
+    /// Did a worker die with what was taken?
+    pub is_rescue: bool,
     /// Given up: their workers died of them.
     pub poisoned: usize,
 }
 
-/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running. One that a
-/// worker died with is taken alone: if it is what kills them, the others need not die with it.
+/// Takes due messages that nobody holds: lease, token, one more claim. Digests only while no tick is running.
 pub fn claim(conn: &mut Conn, claim: &Claim) -> StoreResult<Claimed> {
     claim_except(conn, claim, &[])
 }
@@ -61,6 +65,7 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
         .filter(messages::lease_until.is_null().or(messages::lease_until.le(clock)))
         .filter(messages::kind.eq_any(kinds).or(messages::state.eq(MessageState::Uncertain)))
         .filter(messages::recipient.ne_all(recipients.to_vec()))
+        .filter(messages::state.ne(MessageState::Sending).or(claim.is_rescue.into_sql::<diesel::sql_types::Bool>()))
         .order((messages::next_at.asc(), messages::id.asc()))
         .limit(claim.at_most)
         .select(MessageRow::as_select()))?;
@@ -68,6 +73,7 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
         return Ok(Claimed::default());
     }
     let lost = due.iter().find(|row| row.state == MessageState::Sending).cloned();
+    let is_rescue = lost.is_some();
     let due = lost.map_or(due, |lost| vec![lost]);
     let (poisoned, taken): (Vec<_>, Vec<_>) = due.into_iter().partition(|row| row.claims >= CLAIMS);
     let ids: Vec<MessageId> = taken.iter().map(|row| row.id).collect();
@@ -94,7 +100,7 @@ pub fn claim_except(conn: &mut Conn, claim: &Claim, recipients: &[String]) -> St
         }
         row
     };
-    Ok(Claimed { taken: taken.into_iter().map(counted).collect(), poisoned: poisoned.len() })
+    Ok(Claimed { taken: taken.into_iter().map(counted).collect(), is_rescue, poisoned: poisoned.len() })
 }
 
 /// Kinds that may be taken now. What may have arrived goes again soon, whatever its kind: so it is known for the same.

@@ -200,6 +200,7 @@ impl Year {
                 now: outbox::Now { office: tx.now, machine: tx.machine_now, is_open: true },
                 lease,
                 at_most: 3,
+                is_rescue: true,
             };
             Ok(outbox::claim(tx.conn, &claim).map(drop)?)
         });

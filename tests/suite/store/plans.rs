@@ -242,6 +242,7 @@ fn daily_looks(conn: &mut Conn) -> Vec<Said> {
             now: outbox::Now { office: moment(), machine: moment(), is_open: true },
             lease,
             at_most: 10,
+            is_rescue: true,
         };
         outbox::claim(conn, &claim).map(drop)
     });
