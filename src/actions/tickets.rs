@@ -228,7 +228,7 @@ pub fn decide_milestone(
     let id = milestone.parse::<MilestoneId>().ok();
     let known = held.ticket.milestones.iter().find(|held| Some(held.id) == id);
     let id = known.map(|milestone| milestone.id).ok_or_else(Refusal::missing)?;
-    permit(&held.ticket, actor, Act::DecideMilestone, tx.now)?;
+    permit(&held.ticket, actor, Act::DecideMilestone, &tx.office, tx.now)?;
     let mut check = Check::new();
     let reason = if reached {
         check.optional_text("/reason", Some(reason), TEXT).unwrap_or_default()
@@ -317,7 +317,7 @@ pub(super) struct Held {
 pub(super) fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, wanted: Act) -> Outcome<Held> {
     let held = hold(tx, actor, key)?;
     check_version(version, held.row.version)?;
-    permit(&held.ticket, actor, wanted, tx.now)?;
+    permit(&held.ticket, actor, wanted, &tx.office, tx.now)?;
     Ok(held)
 }
 

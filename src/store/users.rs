@@ -100,6 +100,14 @@ pub fn lock(conn: &mut Conn, id: UserId) -> StoreResult<Option<UserRow>> {
     Ok(locked!(conn, first: users::table.filter(users::id.eq(id)).select(UserRow::as_select())).optional()?)
 }
 
+/// Those whose deputy this user is, whenever, locked, in the order of logins.
+pub fn lock_represented_by(conn: &mut Conn, deputy: UserId) -> StoreResult<Vec<UserRow>> {
+    Ok(locked!(conn, load: users::table
+        .filter(users::deputy_id.eq(deputy))
+        .order(users::login.asc())
+        .select(UserRow::as_select()))?)
+}
+
 /// By id or login.
 pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<UserRow>> {
     match key.parse() {

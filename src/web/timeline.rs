@@ -127,7 +127,11 @@ impl Said<'_> {
         match act {
             "ticket.issued" => (
                 t("event.issued"),
-                present([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
+                present([
+                    self.unit("fact.lead", "unit_id"),
+                    self.date("fact.due_on", "due_on"),
+                    self.plain("ticket.recurrence_of", "recurrence_reference"),
+                ]),
                 None,
             ),
             "ticket.acknowledged" => (t("event.acknowledged"), present([self.plain("fact.handler", "handler")]), None),
@@ -188,6 +192,10 @@ impl Said<'_> {
                     if self.is("approved") { t("event.extension_granted") } else { t("event.extension_refused") };
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
                 (title, facts, self.text("reason"))
+            }
+            "ticket.handed_over" => {
+                let facts = [self.plain("fact.from", "from"), self.plain("fact.handler", "to")];
+                (t("event.handed_over"), present(facts), self.text("reason"))
             }
             "ticket.due_moved" => {
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);

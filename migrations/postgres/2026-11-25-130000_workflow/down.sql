@@ -1,0 +1,3 @@
+DROP INDEX milestones_reported;
+DROP INDEX tickets_recurrence;
+ALTER TABLE findings DROP COLUMN recurrence_of;
