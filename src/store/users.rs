@@ -134,6 +134,15 @@ pub fn by_ids(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
     Ok(users::table.filter(users::id.eq_any(ids.to_vec())).select(UserRow::as_select()).load(conn)?)
 }
 
+/// Which of these are programs' accounts.
+pub fn services_among(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = users::table.filter(users::id.eq_any(ids.to_vec())).filter(users::service.eq(true));
+    Ok(named.select(users::id).load(conn)?)
+}
+
 /// Active people of a unit, in the order of logins.
 pub fn active_of_unit(conn: &mut Conn, unit: UnitId) -> StoreResult<Vec<UserRow>> {
     Ok(users::table

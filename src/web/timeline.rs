@@ -97,7 +97,13 @@ pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
 }
 
 fn who(event: &EventOut, lens: &Lens) -> String {
-    if event.actor.label.starts_with("system:") { lens.t("event.system").to_owned() } else { event.actor.name.clone() }
+    if event.actor.label.starts_with("system:") {
+        lens.t("event.system").to_owned()
+    } else if event.actor.service {
+        format!("{}{}", event.actor.name, lens.t("event.by_program"))
+    } else {
+        event.actor.name.clone()
+    }
 }
 
 fn weight(act: &str) -> Weight {

@@ -104,6 +104,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("event.extension_requested", "申请延期", "Extension asked for"),
     ("event.extension_granted", "同意延期", "Extension granted"),
     ("event.extension_refused", "不同意延期", "Extension refused"),
+    ("event.by_program", "（程序账号）", " (service account)"),
     ("event.handed_over", "移交经办", "Handed over"),
     ("event.due_moved", "调整期限", "Due date moved"),
     ("event.look_back_moved", "调整复查日期", "Look-back moved"),

@@ -231,6 +231,23 @@ fn acceptance_schedules_the_look_back_or_closes_at_once() {
 }
 
 #[test]
+fn with_four_eyes_somebody_else_than_the_acceptor_looks_back() {
+    let strict = Office { four_eyes: true, ..office() };
+    let ticket = Life::submitted().then("08-23 10:00", &coordinator(), accept()).ticket;
+    let now = at("09-20 10:00");
+    let second = person("second coordinator", BUREAU, &[Role::Coordinator]);
+    for act in [Act::PassLookBack, Act::FailLookBack] {
+        assert_eq!(permit(&ticket, &coordinator(), act, &strict, now).unwrap_err().code, Code::FourEyes);
+        assert!(!ticket.allowed(&coordinator(), &strict, now).contains(&act));
+        assert!(permit(&ticket, &coordinator(), act, &office(), now).is_ok(), "off unless it is asked for");
+        assert!(permit(&ticket, &second, act, &strict, now).is_ok());
+        assert!(ticket.allowed(&second, &strict, now).contains(&act));
+    }
+    let owner = person("lead's coordinator", LEAD, &[Role::Coordinator]);
+    assert_eq!(permit(&ticket, &owner, Act::PassLookBack, &strict, now).unwrap_err().code, Code::OwnWork);
+}
+
+#[test]
 fn only_a_finished_rectification_is_accepted() {
     for result in [WorkResult::Partly, WorkResult::Not] {
         let life = Life::in_progress().then("08-20 10:00", &liaison(), Command::Feedback(letter(result, None)));

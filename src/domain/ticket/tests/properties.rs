@@ -236,13 +236,13 @@ fn live(mut ticket: Ticket, tries: &[Try]) -> Ticket {
         now = now.plus(TimeDelta::hours(tried.hours));
         let who = &cast[tried.who];
         for act in Act::ALL {
-            let granted = permit(&ticket, who, *act, &office(), now).is_ok();
+            let granted = permit(&ticket, who, *act, &office, now).is_ok();
             let offered = granted && (*act != Act::Accept || ticket.result == Some(WorkResult::Done));
-            assert_eq!(ticket.allowed(who, &office(), now).contains(act), offered, "{act}");
+            assert_eq!(ticket.allowed(who, &office, now).contains(act), offered, "{act}");
         }
         let said = command(chosen(tried, &ticket, who, now), tried, office.today(now));
         let before = ticket.clone();
-        let permitted = permit(&ticket, who, said.act(), &office(), now);
+        let permitted = permit(&ticket, who, said.act(), &office, now);
         match apply(&ticket, who, said.clone(), &office, now) {
             Ok(change) => {
                 assert!(permitted.is_ok());
