@@ -346,7 +346,8 @@ pub(super) fn act(tx: &mut Tx<'_>, actor: &Actor, held: &Held, command: Command)
         milestones::replace(tx.conn, ticket.id, &ticket.milestones)?;
     }
     let seq = record(tx, actor, Stream::Ticket(ticket.id), change.event, &change.payload)?;
-    if let Some(anchor) = answered_at_once(change.event, former_unit.is_some()) {
+    let is_milestone = change.payload.get("milestone").is_some_and(|milestone| !milestone.is_null());
+    if let Some(anchor) = answered_at_once(change.event, former_unit.is_some(), is_milestone) {
         tell(tx, anchor, &[News { ticket, seq, former_unit }])?;
     }
     Ok(ticket.id)
@@ -364,8 +365,9 @@ pub(super) fn next_reminder(tx: &Tx<'_>, ticket: &Ticket) -> Option<Instant> {
     tx.office.planner(&tx.rules).next_at(&facts, tx.now)
 }
 
-/// The act that rules can answer at once, by its event; `handed_over` = another unit leads now.
-fn answered_at_once(event: &str, handed_over: bool) -> Option<Anchor> {
+/// The act that rules can answer at once, by its event; `handed_over` = another unit leads now, `reports` = it says that a
+/// milestone is reached.
+fn answered_at_once(event: &str, handed_over: bool, reports: bool) -> Option<Anchor> {
     match event {
         "ticket.returned" | "ticket.look_back_failed" | "ticket.reopened" => Some(Anchor::Returned),
         "ticket.accepted" => Some(Anchor::Accepted),
@@ -373,6 +375,7 @@ fn answered_at_once(event: &str, handed_over: bool) -> Option<Anchor> {
         "ticket.reassigned" | "ticket.objection_decided" if handed_over => Some(Anchor::Reassigned),
         "ticket.cancelled" => Some(Anchor::Cancelled),
         "ticket.urged" => Some(Anchor::Urged),
+        "ticket.progress_logged" if reports => Some(Anchor::MilestoneReported),
         _ => None,
     }
 }

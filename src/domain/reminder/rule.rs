@@ -37,6 +37,7 @@ text_enum! {
         Reassigned = "reassigned",
         Cancelled = "cancelled",
         Urged = "urged",
+        MilestoneReported = "milestone_reported",
     }
 }
 
@@ -45,7 +46,12 @@ impl Anchor {
     const fn is_dated(self) -> bool {
         match self {
             Self::Issued | Self::Due | Self::Returned | Self::Submitted | Self::LookBack | Self::Week => true,
-            Self::Accepted | Self::ExtensionDecided | Self::Reassigned | Self::Cancelled | Self::Urged => false,
+            Self::Accepted
+            | Self::ExtensionDecided
+            | Self::Reassigned
+            | Self::Cancelled
+            | Self::Urged
+            | Self::MilestoneReported => false,
         }
     }
 
@@ -58,7 +64,8 @@ impl Anchor {
             | Self::ExtensionDecided
             | Self::Reassigned
             | Self::Cancelled
-            | Self::Urged => true,
+            | Self::Urged
+            | Self::MilestoneReported => true,
             Self::Submitted | Self::Due | Self::LookBack | Self::Week => false,
         }
     }
@@ -75,7 +82,8 @@ impl Anchor {
             | Self::ExtensionDecided
             | Self::Reassigned
             | Self::Cancelled
-            | Self::Urged => false,
+            | Self::Urged
+            | Self::MilestoneReported => false,
         }
     }
 }

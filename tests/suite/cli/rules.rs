@@ -44,7 +44,7 @@ fn rules_go_out_as_a_file_and_come_in_again() {
     let told = room.run(&["rules", "import", &file, "--lang", "en"]).ok().out;
     assert!(told.contains("created: overdue-4") && told.contains("changed: before-7"), "{told}");
     assert_eq!(room.run(&["rules", "show", "before-7", "--json"]).ok().json()["offsets"], json!([-6]));
-    assert_eq!(room.run(&["rules", "list", "--json"]).ok().json().as_array().unwrap().len(), 20);
+    assert_eq!(room.run(&["rules", "list", "--json"]).ok().json().as_array().unwrap().len(), 21);
 }
 
 #[test]
