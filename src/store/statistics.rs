@@ -75,7 +75,7 @@ impl Grouping {
     }
 }
 
-/// A statement for each kind of key: `by!(grouping, |key type, its rust type, variant| query)`.
+/// The same statement for each kind of key: `by!(grouping, run!(column))`, where `run!` gets the key's types before it.
 macro_rules! by {
     ($grouping:expr, $run:ident!($($given:tt)*)) => {
         match $grouping {
@@ -134,7 +134,7 @@ pub fn stretches(conn: &mut Conn, grouping: Grouping, stretch: Stretch, period: 
         .filter(tickets::due_on.between(period.from, period.to))
         .select(diesel::dsl::min(tickets::issued_at))
         .first::<Option<Instant>>(conn)?;
-    let Some(since) = since else { return Ok(Vec::new()) };
+    let since = since.unwrap_or(period.now);
     let day = |conn: &Conn, column: &str| local_day(conn, column, period.zone, (since, period.now));
     let (from, to) = match stretch {
         Stretch::ToSubmission => ("tickets.issued_at", Some("tickets.submitted_at")),

@@ -599,7 +599,10 @@ pub fn list(
         TicketSort::DueOnDescending => query.order((tickets::due_on.desc(), tickets::id.desc())),
         TicketSort::UpdatedDescending => query.order((tickets::updated_at.desc(), tickets::id.desc())),
         TicketSort::Reference => query.order(tickets::reference.asc()),
-        TicketSort::Submitted => query.order((tickets::submitted_at.asc(), tickets::id.asc())),
+        // Said with it, both databases see that the index of submissions holds them all.
+        TicketSort::Submitted => {
+            query.filter(tickets::submitted_at.is_not_null()).order((tickets::submitted_at.asc(), tickets::id.asc()))
+        }
     };
     Ok(query.limit(limit).load(conn)?)
 }

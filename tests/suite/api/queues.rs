@@ -35,6 +35,9 @@ fn a_reported_milestone_stands_in_the_queue_until_it_is_decided() {
         "1"
     );
     assert_eq!(counted(&app, "liaison-edu", "milestones_reported"), 0, "another unit's");
+    let told = app.by("coordinator").get("/api/v1/reminders?ticket=2026Q1-F01-01").is(200).json();
+    let told = told["items"].as_array().unwrap().iter().filter(|row| row["rule"] == "milestone-reported").count();
+    assert_eq!(told, 2, "each coordinator is told at once");
     app.by("coordinator").post(&format!("{F01}/milestones/{first}/decision"), json!({"reached": true})).is(200);
     assert_eq!(counted(&app, "coordinator", "milestones_reported"), 0);
 }
