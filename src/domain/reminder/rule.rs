@@ -432,13 +432,13 @@ mod tests {
     }
 
     #[test]
-    fn the_default_rules_are_those_of_the_design() {
+    fn the_default_rules_are_those_of_the_design_and_one_for_milestones() {
         let codes: Vec<String> = rules().into_iter().map(|rule| rule.code).collect();
         assert_eq!(
             codes.join(" "),
             "assigned unacknowledged before-7 before-3 before-1 due-today overdue-1 overdue-3 overdue-weekly returned \
-             accepted extension-decided reassigned cancelled urged review-waiting look-back-due requirements-open \
-             weekly-overview"
+             accepted extension-decided reassigned cancelled urged milestone-reported review-waiting look-back-due \
+             requirements-open weekly-overview"
         );
         assert!(rules().iter().all(|rule| rule.active));
     }

@@ -17,7 +17,7 @@ fn begun() -> Room {
 fn rules_go_out_as_a_file_and_come_in_again() {
     let room = begun();
     let listed = room.run(&["rules", "list", "--json"]).ok().json();
-    assert_eq!((listed.as_array().unwrap().len(), &listed[2]["code"]), (19, &"before-7".into()));
+    assert_eq!((listed.as_array().unwrap().len(), &listed[2]["code"]), (20, &"before-7".into()));
     assert!(room.run(&["rules", "list", "--lang", "en"]).ok().out.contains("Due in 7 working days"));
     let one = room.run(&["rules", "show", "before-7"]).ok().out;
     assert!(one.starts_with("[[rules]]\ncode = \"before-7\"\n"), "{one}");
