@@ -213,7 +213,7 @@ fn narrowed(by: By, group: &Group, (from, to): (NaiveDate, NaiveDate)) -> Option
 fn links(query: &str) -> BTreeMap<&'static str, String> {
     let states = |wanted: &dyn Fn(State) -> bool| {
         let named = State::ALL.iter().filter(|state| wanted(**state));
-        named.map(|state| format!("&state={state}")).collect::<String>()
+        named.map(|state| ["&state=", state.as_str()].concat()).collect::<String>()
     };
     let counted = states(&|state| state != State::Cancelled);
     let taken_on = states(&|state| !matches!(state, State::Cancelled | State::Issued));

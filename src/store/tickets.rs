@@ -447,36 +447,8 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
         Some(false) => query = query.filter(tickets::state.ne(State::Issued)),
         None => {}
     }
-    match (filter.pending.is_empty(), filter.milestone_reported) {
-        (true, false) => {}
-        (false, false) => {
-            query =
-                query.filter(tickets::pending.is_not_null()).filter(tickets::pending.eq_any(filter.pending.clone()));
-        }
-        (true, true) => query = query.filter(milestone_waits()),
-        (false, true) => {
-            query = query.filter(Box::new(asked(filter.pending.clone()).or(milestone_waits())) as Condition)
-        }
-    }
-    if filter.submitted {
-        query = query.filter(tickets::submitted_at.is_not_null());
-    }
-    if let Some(at) = filter.submitted_before {
-        query = query.filter(tickets::submitted_at.lt(at));
-    }
-    if let Some(on_time) = filter.on_time {
-        query = query.filter(tickets::on_time.eq(on_time));
-    }
-    match filter.returned {
-        Some(true) => query = query.filter(tickets::cycle.gt(1)),
-        Some(false) => query = query.filter(tickets::cycle.le(1)),
-        None => {}
-    }
-    match filter.failed_again {
-        Some(true) => query = query.filter(tickets::failed_again.gt(0)),
-        Some(false) => query = query.filter(tickets::failed_again.le(0)),
-        None => {}
-    }
+    query = awaited(query, filter);
+    query = answered(query, filter);
     if let Some(from) = filter.due_from {
         query = query.filter(tickets::due_on.ge(from));
     }
@@ -510,6 +482,41 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
         );
     }
     query
+}
+
+/// What waits for somebody's decision beside the state.
+fn awaited(query: Boxed, filter: &TicketFilter) -> Boxed {
+    match (filter.pending.is_empty(), filter.milestone_reported) {
+        (true, false) => query,
+        (false, false) => {
+            query.filter(tickets::pending.is_not_null()).filter(tickets::pending.eq_any(filter.pending.clone()))
+        }
+        (true, true) => query.filter(milestone_waits()),
+        (false, true) => query.filter(asked(filter.pending.clone()).or(milestone_waits())),
+    }
+}
+
+/// How, and when, the unit answered.
+fn answered(mut query: Boxed, filter: &TicketFilter) -> Boxed {
+    if filter.submitted {
+        query = query.filter(tickets::submitted_at.is_not_null());
+    }
+    if let Some(at) = filter.submitted_before {
+        query = query.filter(tickets::submitted_at.lt(at));
+    }
+    if let Some(on_time) = filter.on_time {
+        query = query.filter(tickets::on_time.eq(on_time));
+    }
+    match filter.returned {
+        Some(true) => query = query.filter(tickets::cycle.gt(1)),
+        Some(false) => query = query.filter(tickets::cycle.le(1)),
+        None => {}
+    }
+    match filter.failed_again {
+        Some(true) => query.filter(tickets::failed_again.gt(0)),
+        Some(false) => query.filter(tickets::failed_again.le(0)),
+        None => query,
+    }
 }
 
 /// A request of one of these kinds waits.

@@ -62,13 +62,17 @@ fn day(text: &Value) -> Option<NaiveDate> {
     Some(at.utc().with_timezone(&FixedOffset::east_opt(8 * 3_600).unwrap()).date_naive())
 }
 
+fn exact(number: impl TryInto<i32, Error: std::fmt::Debug>) -> f64 {
+    f64::from(number.try_into().unwrap())
+}
+
 fn median(mut days: Vec<i64>) -> Value {
     days.sort_unstable();
     let middle = days.len() / 2;
     match days.len() {
         0 => Value::Null,
-        len if len % 2 == 1 => json!(days[middle] as f64),
-        _ => json!((days[middle - 1] + days[middle]) as f64 / 2.0),
+        len if len % 2 == 1 => json!(exact(days[middle])),
+        _ => json!(exact(days[middle - 1] + days[middle]) / 2.0),
     }
 }
 
@@ -85,7 +89,7 @@ fn by_hand(tickets: &[&Value], letters: &[Value], now: NaiveDate) -> Value {
     let on_time = count(&|ticket| ticket["on_time"] == json!(true));
     let late = count(&|ticket| ticket["on_time"] == json!(false));
     let rate =
-        |part: usize| if due == 0 { Value::Null } else { json!((part as f64 * 10_000.0 / due as f64).round() / 100.0) };
+        |part: usize| if due == 0 { Value::Null } else { json!((exact(part) * 10_000.0 / exact(due)).round() / 100.0) };
     let (acknowledged, closed) =
         (count(&|ticket| !state(ticket, &["issued"])), count(&|ticket| state(ticket, &["closed"])));
     let returned = count(&|ticket| ticket["cycle"].as_i64() > Some(1));
@@ -158,7 +162,7 @@ fn the_figures_equal_those_counted_by_hand_from_the_rows() {
                 "unit" => ticket["unit"]["code"].clone(),
                 "indicator" => ticket["indicator"].clone(),
                 "notice" => ticket["notice"]["code"].clone(),
-                _ => json!(ticket["due_on"].as_str().unwrap()[..7]),
+                _ => json!(ticket["due_on"].as_str().unwrap().rsplit_once('-').unwrap().0),
             };
             groups.entry(key.to_string()).or_default().push(ticket);
         }

@@ -139,14 +139,14 @@ fn a_service_account_files_for_its_unit_by_its_tokens_and_never_signs_in() {
     let (reads, writes) = (token(json!(["read"])), token(json!(["read", "write"])));
     assert_eq!(writes.get("/api/v1/me").is(200).at("/service"), "true");
     assert_eq!(app.by("liaison").get("/api/v1/me").at("/service"), "false");
-    const F01: &str = "/api/v1/tickets/2026Q1-F01-01";
+    let ticket = "/api/v1/tickets/2026Q1-F01-01";
     let progress = json!({"text": "栏目已更新", "percent": 60});
-    assert_eq!(reads.post(&format!("{F01}/progress"), progress.clone()).problem(), "403 auth.scope");
-    writes.post(&format!("{F01}/progress"), progress.clone()).is(200);
+    assert_eq!(reads.post(&format!("{ticket}/progress"), progress.clone()).problem(), "403 auth.scope");
+    writes.post(&format!("{ticket}/progress"), progress.clone()).is(200);
     assert_eq!(writes.post("/api/v1/tickets/2026Q1-F02-01/progress", progress).problem(), "404 not_found");
     let letter = writes.post("/api/v1/feedback", crate::support::round::letter()).is(201);
     assert_eq!((letter.at("/author/name"), letter.at("/author/service")), ("信息系统".into(), "true".into()));
-    let events = writes.get(&format!("{F01}/events")).is(200).json();
+    let events = writes.get(&format!("{ticket}/events")).is(200).json();
     let programs: Vec<bool> =
         events["items"].as_array().unwrap().iter().map(|event| event["actor"]["service"] == true).collect();
     assert_eq!(programs, [false, false, true, true]);
