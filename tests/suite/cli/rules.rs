@@ -29,7 +29,7 @@ fn rules_go_out_as_a_file_and_come_in_again() {
     let same = room.run(&["rules", "import", &file, "--json"]).ok().json();
     assert_eq!(
         (&same["created"], &same["changed"], same["unchanged"].as_array().unwrap().len()),
-        (&json!([]), &json!([]), 19)
+        (&json!([]), &json!([]), 20)
     );
     assert_eq!(room.events(), events);
 
