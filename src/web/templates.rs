@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 28] = templates![
     "account.html",
     "act.html",
     "calendar.html",
@@ -22,6 +22,7 @@ const TEMPLATES: [(&str, &str); 26] = templates![
     "feedback.html",
     "forms.html",
     "frame.html",
+    "hand_over.html",
     "issue.html",
     "letter.html",
     "letters.html",
@@ -38,6 +39,7 @@ const TEMPLATES: [(&str, &str); 26] = templates![
     "rules.html",
     "setup.html",
     "sign_in.html",
+    "statistics.html",
     "ticket.html",
     "tickets.html",
 ];
