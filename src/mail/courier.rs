@@ -169,6 +169,7 @@ impl Courier {
     /// All workers, until there is nothing to claim; of a probe one worker and one message.
     async fn round(&mut self, is_probe: bool, rate: Rate) -> Outcome<Delivered> {
         let count = if is_probe { 1 } else { self.transports.len() };
+        let is_faulty = Arc::new(AtomicBool::new(false));
         let mut workers = JoinSet::new();
         for transport in self.transports.drain(..count.min(self.transports.len())) {
             let mut worker = Worker {
@@ -182,6 +183,7 @@ impl Courier {
                 leased_at: tokio::time::Instant::now(),
                 lines: Lines::default(),
                 rescue: Arc::clone(&self.rescue),
+                is_faulty: Arc::clone(&is_faulty),
             };
             workers.spawn(async move {
                 let ended = worker.work(is_probe).await;

@@ -14,6 +14,7 @@ use crate::store::outbox::{self, Claim, Claimed, MessageRow};
 use crate::transaction::{Failure, Outcome, World};
 use chrono::TimeDelta;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant as Monotonic;
@@ -55,6 +56,8 @@ pub(super) struct Worker {
     /// Held by who claims, and kept by who got a message with which another process died. The others wait for it, though
     /// not for long: where this process dies too, nothing else was in hand that could be to blame.
     pub rescue: Arc<Mutex<()>>,
+    /// The channel's fault that one worker met ends the round for all.
+    pub is_faulty: Arc<AtomicBool>,
 }
 
 /// What a worker does where the rate leaves no room.
@@ -86,8 +89,12 @@ impl Worker {
         done
     }
 
+    fn is_over(&self) -> bool {
+        self.signals.is_stopped() || self.is_faulty.load(Ordering::Relaxed)
+    }
+
     async fn work_on(&mut self, is_probe: bool) -> Outcome<()> {
-        while !self.signals.is_stopped() && self.done.faults == 0 {
+        while !self.is_over() {
             self.signals.hear(&self.world);
             let room = if self.rate == Rate::Ignored { usize::MAX } else { self.sender.limits.room() };
             if room == 0 {
@@ -98,6 +105,9 @@ impl Worker {
                 continue;
             }
             let rescue = tokio::time::timeout(FRESH, Arc::clone(&self.rescue).lock_owned()).await.ok();
+            if self.is_over() {
+                break;
+            }
             let (token, claimed) = self.claim(room, rescue.is_some()).await?;
             let rescue = rescue.filter(|_| claimed.is_rescue);
             self.done.dead += claimed.poisoned;
@@ -181,7 +191,7 @@ impl Worker {
             drop(turn);
             self.sender.limits.heed(&delivery);
             self.record(ready.message, delivery, token).await?;
-            if checked_at.elapsed() > FRESH || self.signals.is_stopped() || self.done.faults > 0 {
+            if checked_at.elapsed() > FRESH || self.is_over() {
                 break;
             }
         }
@@ -269,6 +279,9 @@ impl Worker {
             match (recorded, pauses.next()) {
                 (Ok(done), _) => {
                     self.done += done;
+                    if done.faults > 0 {
+                        self.is_faulty.store(true, Ordering::Relaxed);
+                    }
                     return Ok(());
                 }
                 (Err(failure), Some(pause)) if is_passing(&failure) => tokio::time::sleep(*pause).await,
