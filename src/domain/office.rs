@@ -41,6 +41,18 @@ impl Office {
         local_date(self.zone, now)
     }
 
+    /// The instant at which the local day of `now` began.
+    #[must_use]
+    pub fn day_begun(&self, now: Instant) -> Instant {
+        self.today(now).pred_opt().map_or(now, |yesterday| self.late_at(yesterday))
+    }
+
+    /// Seconds until the local day of `now` ends, at least one.
+    #[must_use]
+    pub fn seconds_left(&self, now: Instant) -> i64 {
+        (self.late_at(self.today(now)).utc() - now.utc()).num_seconds().max(1)
+    }
+
     /// The instant at which a ticket due on `on` is late.
     #[must_use]
     pub fn late_at(&self, on: NaiveDate) -> Instant {

@@ -123,6 +123,9 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
         (lens.t("rail.notices"), "/notices"),
         (lens.t("rail.feedback"), "/feedback"),
     ];
+    if office {
+        places.push((lens.t("rail.assets"), "/assets"));
+    }
     if sees_mail(who) {
         places.push((lens.t("rail.mail"), "/mail"));
         places.push((lens.t("rail.reminders"), "/reminders"));
@@ -175,6 +178,7 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_hold" => "done.mail_hold",
         "mail_release" => "done.mail_release",
         "mail_cancel" => "done.mail_cancel",
+        "asset_moved" => "done.asset_moved",
         "clock" => "done.clock",
         "clock_accepted" => "done.clock_accepted",
         "closed" => "done.notice_closed",

@@ -20,6 +20,7 @@ mod mail_text;
 mod notices;
 mod picks;
 mod preview;
+mod registry;
 mod rehearsal;
 mod rules;
 mod sandbox;
@@ -58,6 +59,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/notices/{code}").route(get().to(notices::get_notice)))
         .service(act("/notices/{code}/issue").route(get().to(notices::get_act)).route(post().to(notices::post_issue)))
         .service(act("/notices/{code}/close").route(get().to(notices::get_act)).route(post().to(notices::post_close)))
+        .service(page("/assets").route(get().to(registry::get_assets)))
+        .service(page("/assets/{key}").route(get().to(registry::get_asset)))
+        .service(
+            act("/assets/{key}/transitions").route(get().to(registry::get_act)).route(post().to(registry::post_act)),
+        )
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))

@@ -13,9 +13,11 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 28] = templates![
     "account.html",
     "act.html",
+    "asset.html",
+    "assets.html",
     "calendar.html",
     "desk.html",
     "error.html",

@@ -7,6 +7,7 @@ mod feedback;
 mod frame;
 mod mail;
 mod notices;
+mod registry;
 mod rules;
 mod tickets;
 
@@ -17,13 +18,14 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 8] = [
+const ALL: [&[Text]; 9] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
     feedback::TEXTS,
     notices::TEXTS,
     mail::TEXTS,
+    registry::TEXTS,
     rules::TEXTS,
     errors::TEXTS,
 ];

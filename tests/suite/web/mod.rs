@@ -7,5 +7,6 @@ mod languages;
 mod letters;
 mod notices;
 pub mod reader;
+mod registry;
 mod rules;
 mod sign_in;
