@@ -85,11 +85,11 @@ fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub mod samples {
+pub(super) mod samples {
     //! Archives for tests: empty entries of these names.
 
     /// A zip with empty entries of these names.
-    pub fn zip(names: &[&str]) -> Vec<u8> {
+    pub(in crate::files) fn zip(names: &[&str]) -> Vec<u8> {
         let mut body = Vec::new();
         let mut directory = Vec::new();
         for name in names {
@@ -166,8 +166,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_stumble(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            read(&bytes);
-            read(&[bytes.as_slice(), b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x40\0\0\0\0\0\0\0\0\0"].concat());
+            let _ = read(&bytes);
+            let _ = read(&[bytes.as_slice(), b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x40\0\0\0\0\0\0\0\0\0"].concat());
         }
     }
 }

@@ -157,11 +157,11 @@ impl Query {
     }
 
     fn words<T: FromStr>(&self, name: &str) -> Result<Vec<T>, Refusal> {
-        let wrong = |_| {
+        let wrong = || {
             let place = Place::Parameter(name.to_owned());
             Refusal::field(Fault::new(place, Code::FieldReference).with("value", name))
         };
-        self.all(name).map(|value| value.parse().map_err(|_unknown| ()).map_err(wrong)).collect()
+        self.all(name).map(|value| value.parse().map_err(|_unknown| wrong())).collect()
     }
 
     fn search(&self) -> Result<AssetQuery, Refusal> {
