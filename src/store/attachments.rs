@@ -49,10 +49,13 @@ pub fn link(conn: &mut Conn, ids: &[AttachmentId], owner: Owner) -> StoreResult<
     if ids.is_empty() {
         return Ok(());
     }
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids.dedup();
     let (kind, subject) = owner.parts();
     let held: Vec<AttachmentId> = attachment_links::table
         .filter(attachment_links::subject_id.eq(UnitId(subject)))
-        .filter(attachment_links::attachment_id.eq_any(ids.to_vec()))
+        .filter(attachment_links::attachment_id.eq_any(ids.clone()))
         .select(attachment_links::attachment_id)
         .load(conn)?;
     let rows: Vec<_> = ids

@@ -1,5 +1,6 @@
 //! One ticket: the finding verbatim, how it stands, its timeline, and the form of the act being done.
 
+use crate::domain::asset::{NamedAsset, in_order};
 use crate::domain::calendar::{DayKind, TraceDay};
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Refusal};
@@ -38,6 +39,8 @@ struct TicketPage {
     text: String,
     notice_code: String,
     assets: Vec<AssetView>,
+    /// Why feedback that waits for review can't be accepted: an asset is not in order.
+    in_the_way: Option<String>,
     indicator: Option<String>,
     co_units: Option<String>,
     standing: Standing,
@@ -230,6 +233,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         line: TicketLine::of(&ticket, &lens),
         notice_code: ticket.notice.code.clone(),
         assets: assets(&ticket, &lens),
+        in_the_way: in_the_way(&ticket, &lens),
         indicator: ticket.indicator.as_deref().map(|code| view::indicator(code, &lens)),
         co_units: (!ticket.co_units.is_empty()).then(|| lens.units(&ticket.co_units)),
         standing,
@@ -274,6 +278,15 @@ fn assets(ticket: &TicketOut, lens: &Lens) -> Vec<AssetView> {
         }
     };
     ticket.assets.iter().map(shown).collect()
+}
+
+fn in_the_way(ticket: &TicketOut, lens: &Lens) -> Option<String> {
+    if ticket.state != State::Submitted {
+        return None;
+    }
+    let named = |asset: &tickets::AssetRef| NamedAsset { id: asset.id, name: asset.name.clone(), status: asset.status };
+    let assets: Vec<NamedAsset> = ticket.assets.iter().map(named).collect();
+    in_order(&assets).err().map(|refusal| refusal.detail(lens.lang))
 }
 
 fn standing(room: &mut Room<'_, '_>, ticket: &TicketOut, key: &str) -> Outcome<Standing> {

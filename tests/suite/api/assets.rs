@@ -252,7 +252,7 @@ fn an_account_is_reported_closed_only_once_it_is_deregistered_and_proved_so() {
     let foreign = app.by("liaison").upload("/api/v1/attachments", &[("a.pdf", PDF)]).is(201).at("/items/0/id");
     let foreign = step(&app, "sq-wechat", "closed_reported", &[foreign]);
     assert_eq!(foreign.problem(), "422 request.invalid /evidence/0 field.reference");
-    let closed = step(&app, "sq-wechat", "closed_reported", std::slice::from_ref(&file)).is(200);
+    let closed = step(&app, "sq-wechat", "closed_reported", &[file.clone(), file.clone()]).is(200);
     assert_eq!((closed.at("/live"), closed.json()["next_statuses"].clone()), ("false".into(), json!([])));
     assert_eq!(step(&app, "sq-wechat", "active", &[]).problem(), "409 asset.transition");
     // The evidence stands on the timeline; whoever sees the asset may read it.

@@ -62,6 +62,7 @@ fn a_closure_is_reported_by_a_form_with_its_evidence_and_the_ticket_can_be_accep
     let ticket = coordinator.read("/tickets/2026Q1-F01-01");
     ticket.says("双清微博 Deregistering");
     ticket.says("M2 Content not updated");
+    ticket.says("双清微博 is deregistering. Wait until the platform has removed it");
     assert!(ticket.links().contains(&"/assets/sq-weibo".to_owned()));
     let accept = "/tickets/2026Q1-F01-01?act=accept#act".to_owned();
     assert!(!ticket.links().contains(&accept));
@@ -107,4 +108,19 @@ fn a_unit_reads_its_own_assets_moves_none_and_sees_no_other() {
     assert_eq!(forged.send(liaison.client()).status, 403);
     liaison.read("/tickets/2026Q1-F01-01").says("双清微博 Deregistering");
     assert_eq!(reader(&app, "coordinator").ask("/assets?status=gone").status, 422);
+}
+
+#[test]
+fn a_form_whose_files_are_too_many_for_today_keeps_its_words_and_none_of_the_files() {
+    let app = TestApp::start_with(|config| config.files.max_user_day_mb = 1, rectify::web::configure);
+    enter(&app, "a", "双清微博", "430502", "active");
+    let coordinator = reader(&app, "coordinator");
+    let action = "/assets/a/transitions";
+    let form = coordinator.read("/assets/a?to=winding_down").form(action).fill("note", "经批准关停");
+    let large = vec![b'a'; 600 * 1024];
+    let refused = coordinator.send_with_files(&form, &[("a.txt", &large), ("b.txt", &large)]).is(422);
+    refused.says("Evidence: One person may upload 1 MB a day; 0 B are used today, these take 1.2 MB.");
+    let again = refused.form(action);
+    assert_eq!((again.value("note"), again.has("attachment_ids")), ("经批准关停", false));
+    coordinator.send_with_files(&again, &[("a.txt", &large)]).is(200).says("经批准关停");
 }
