@@ -290,7 +290,7 @@ fn facts(asset: &AssetOut, lens: &Lens) -> Vec<(&'static str, String)> {
 fn form(asset: &AssetOut, to: AssetStatus, attempt: Option<&Attempt>, lens: &Lens) -> FormView {
     let files = FieldView::new(FILES, Input::Files, lens.t("asset.evidence"));
     let files = if to.needs_evidence() { files.hint(lens.t("asset.evidence.hint")) } else { files.optional() };
-    let note = FieldView::new("note", Input::Text, lens.t("field.note")).optional();
+    let note = FieldView::new("note", Input::Text, lens.t("asset.note")).optional();
     let fields: Vec<FieldView> =
         [FieldView::hidden("to", to.as_str()), note, files].map(|field| field.after(attempt, lens)).into();
     let name = to.name(lens.lang);

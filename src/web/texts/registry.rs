@@ -35,6 +35,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("asset.move_to", "转为“{status}”", "Move to: {status}"),
     ("asset.move", "确认流转", "Move it"),
     ("asset.move.end", "这是终点，之后不能再改变状态。", "This is its end: the status can’t change after it."),
+    ("asset.note", "说明", "Note"),
     ("asset.evidence", "凭证", "Evidence"),
     (
         "asset.evidence.hint",

@@ -283,3 +283,21 @@ fn every_bad_cell_of_a_registry_is_told_with_its_reason() {
         assert!(done.err.contains(told), "{told}: {}", done.err);
     }
 }
+
+#[test]
+fn a_finding_is_imported_with_an_indicator_by_code_or_by_a_name_that_is_its_alone() {
+    let room = Room::new();
+    room.counts("units", UNITS, &[]);
+    room.draft("2021Q2");
+    let notice = ["--notice", "2021Q2"];
+    let file = "问题编号,问题标题,问题内容,对应指标,责任单位代码\nF01,首页,首页不更新,首页不更新,430502\nF02,内容,内容不更新,m2,430503\n";
+    assert_eq!(room.counts("findings", file, &notice), [2, 0, 0]);
+    assert_eq!(room.counts("findings", file, &notice), [0, 0, 2]);
+    assert_eq!(
+        room.counts("findings", file.replace(",m2,", ",M2,").replace("首页不更新,4", "W3,4"), &notice),
+        [0, 0, 2]
+    );
+    let done = room.import("findings", file.replace(",m2,", ",互动回应差,"), &notice).failed();
+    let told = "findings.csv:3 \"对应指标\": 互动回应差 is no indicator of 国办秘函〔2019〕19号. Choose one of W1 ";
+    assert!(done.err.contains(told), "{}", done.err);
+}
