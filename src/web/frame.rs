@@ -178,6 +178,7 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_hold" => "done.mail_hold",
         "mail_release" => "done.mail_release",
         "mail_cancel" => "done.mail_cancel",
+        "asset_saved" => "done.asset_saved",
         "asset_moved" => "done.asset_moved",
         "clock" => "done.clock",
         "clock_accepted" => "done.clock_accepted",

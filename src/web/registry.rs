@@ -40,6 +40,8 @@ struct AssetsPage {
     units: Vec<Choice>,
     /// Is the list narrowed?
     narrowed: bool,
+    /// May the reader enter one?
+    keeps: bool,
     next: Option<String>,
     first: Option<String>,
 }
@@ -61,6 +63,8 @@ struct AssetLine {
 struct AssetPage {
     line: AssetLine,
     live: bool,
+    /// May the reader change what is said of it?
+    keeps: bool,
     address: Option<String>,
     href: Option<String>,
     facts: Vec<(&'static str, String)>,
@@ -205,6 +209,7 @@ fn list(room: &mut Room<'_, '_>, query: &Query) -> Outcome<AssetsPage> {
         statuses: AssetStatus::ALL.iter().map(status).collect(),
         platforms: Platform::ALL.iter().map(platform).collect(),
         units: units.into_iter().map(|(value, name)| Choice { chosen: value == unit, value, name }).collect(),
+        keeps: room.who.has_any(&KEEPERS),
         narrowed: !query.filters().is_empty(),
         next: slice.next.as_deref().map(|cursor| query.href(&[("cursor", cursor)])),
         first: query.one("cursor").map(|_| query.href(&[])),
@@ -252,6 +257,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, to: Option<AssetStatus>, attempt: Op
     Ok(AssetPage {
         line: line(&asset, &lens),
         live: asset.live,
+        keeps,
         href: asset.address.as_deref().and_then(link),
         facts: facts(&asset, &lens),
         steps: steps.collect(),

@@ -125,3 +125,33 @@ fn a_form_whose_files_are_too_many_for_today_keeps_its_words_and_none_of_the_fil
     assert!(again.fields.iter().all(|(name, _)| name != "attachment_ids"), "{:?}", again.fields);
     coordinator.send_with_files(&again, &[("a.txt", &large)]).is(200).says("经批准关停");
 }
+
+#[test]
+fn an_account_is_entered_and_changed_by_forms_and_what_is_wrong_is_told_at_its_field() {
+    let app = app();
+    let coordinator = reader(&app, "coordinator");
+    assert!(coordinator.read("/assets").links().contains(&"/assets/new/new_media".to_owned()));
+    let action = "/assets/new/new_media";
+    let form = coordinator.read(action).form(action).fill("name", "双清发布").fill("platform", "douyin");
+    let refused = coordinator.send(&form.fill("address", "javascript:alert(1)")).is(422);
+    refused.says("Sponsor: This is required.");
+    refused.says("Address: Must be a web address");
+    let again = refused.form(action).fill("unit_id", "430502").fill("address", "v.douyin.com/x").fill("code", "sq-dy");
+    let made = coordinator.send(&again).is(200);
+    made.says("Saved.");
+    made.says("Douyin");
+    let edit = "/assets/sq-dy/edit";
+    let form = coordinator.read(edit).form(edit);
+    assert_eq!((form.value("unit_id"), form.value("platform"), form.value("version")), ("430502", "douyin", "1"));
+    assert!(!form.has("status") && !form.has("site_code"));
+    let form = form.fill("name", "双清政务").fill("address", "").fill("opened_on", "2019-05-06");
+    let changed = coordinator.send(&form).is(200);
+    changed.says("Address (none)");
+    changed.says("Opened on Mon 6 May 2019");
+    coordinator.send(&form).is(412).says("Somebody has changed this since you opened it");
+    for (login, status) in [("liaison", 403), ("viewer", 403), ("liaison2", 404)] {
+        assert_eq!(reader(&app, login).ask(edit).status, status, "{login}");
+    }
+    assert!(!reader(&app, "viewer").read("/assets").links().contains(&action.to_owned()));
+    assert_eq!(coordinator.ask("/assets/new/app").status, 404);
+}
