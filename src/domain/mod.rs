@@ -16,6 +16,7 @@ pub mod refusal;
 pub mod reminder;
 pub mod secret;
 pub mod standing;
+pub mod statistics;
 pub mod ticket;
 pub mod upload;
 pub mod vocabulary;

@@ -1,6 +1,6 @@
 //! The supervising office as the rules see it: its zone, calendar, window and thresholds.
 
-use crate::domain::calendar::{Calendar, local_date};
+use crate::domain::calendar::{Calendar, local_date, start_of_day};
 use crate::domain::deadline::late_at;
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{Planner, Rule, Window};
@@ -23,6 +23,8 @@ pub struct Office {
     pub look_back_days: u16,
     /// Working days a review may take.
     pub review_days: u16,
+    /// Must the look-back be somebody else's than the acceptance?
+    pub four_eyes: bool,
     /// Mails of their own that a person gets in a day at most; 0: no limit.
     pub at_once_a_day: u16,
 }
@@ -44,7 +46,7 @@ impl Office {
     /// The instant at which the local day of `now` began.
     #[must_use]
     pub fn day_begun(&self, now: Instant) -> Instant {
-        self.today(now).pred_opt().map_or(now, |yesterday| self.late_at(yesterday))
+        start_of_day(self.zone, self.today(now))
     }
 
     /// Seconds until the local day of `now` ends, at least one.

@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 29] = templates![
+const TEMPLATES: [(&str, &str); 31] = templates![
     "account.html",
     "act.html",
     "asset.html",
@@ -25,6 +25,7 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "feedback.html",
     "forms.html",
     "frame.html",
+    "hand_over.html",
     "issue.html",
     "letter.html",
     "letters.html",
@@ -41,6 +42,7 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "rules.html",
     "setup.html",
     "sign_in.html",
+    "statistics.html",
     "ticket.html",
     "tickets.html",
 ];

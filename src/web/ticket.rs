@@ -43,6 +43,9 @@ struct TicketPage {
     in_the_way: Option<String>,
     indicator: Option<String>,
     co_units: Option<String>,
+    /// The ticket that this one repeats, and those that repeat it, by reference.
+    repeats: Option<String>,
+    repeated_by: Vec<String>,
     standing: Standing,
     primary: Option<Button>,
     others: Vec<Button>,
@@ -222,6 +225,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         }
     };
     let reminders = reminders::of_ticket(room.read, room.who, key, &uncounted(REMINDERS, None, "web reminders"))?;
+    let recurrence = tickets::recurrence(room.read, room.who, &ticket)?;
     let why = why::view(room, key, drawn.why.as_deref())?;
     let (primary, others, grave) = buttons(&ticket, &lens);
     let standing = standing(room, &ticket, key)?;
@@ -236,6 +240,8 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         in_the_way: in_the_way(&ticket, &lens),
         indicator: ticket.indicator.as_deref().map(|code| view::indicator(code, &lens)),
         co_units: (!ticket.co_units.is_empty()).then(|| lens.units(&ticket.co_units)),
+        repeats: recurrence.of,
+        repeated_by: recurrence.by,
         standing,
         primary,
         others,

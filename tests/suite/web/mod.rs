@@ -2,6 +2,7 @@
 
 mod acts;
 mod desk;
+mod hand_over;
 mod isolation;
 mod languages;
 mod letters;
@@ -10,3 +11,4 @@ pub mod reader;
 mod registry;
 mod rules;
 mod sign_in;
+mod statistics;
