@@ -218,7 +218,7 @@ async fn another_process_plans_by_the_new_rules() {
     let mut bureau = with_one_ticket().await;
     told(&mut bureau, "2021-08-24T10:00:00+08:00").await;
     let other = bureau.other_world();
-    assert_eq!(other.read_now(|read| Ok(read.rules.len())).unwrap(), 19);
+    assert_eq!(other.read_now(|read| Ok(read.rules.len())).unwrap(), 20);
     create(&bureau, rule("more", &[-2]));
     bureau.clock.set("2021-08-25T08:30:00+08:00".parse().unwrap()).unwrap();
     assert_eq!(tick(&other).unwrap().lines, 1);
@@ -243,7 +243,7 @@ fn changes_at_the_same_moment_are_all_made_and_all_seen() {
     for world in [&bureau.world, &other] {
         let (rules, version) =
             world.read_now(|read| Ok((read.rules.len(), rectify::store::reference::version(read.conn)?))).unwrap();
-        assert_eq!((rules, version), (19 + codes.len(), before + 6));
+        assert_eq!((rules, version), (20 + codes.len(), before + 6));
     }
 }
 
