@@ -118,6 +118,7 @@ impl Installation {
         let clock = opened.sandbox.map_or_else(Clock::system, |sandbox| Clock::simulated(sandbox.clock));
         let office = office(&config, &opened.calendars)?;
         let world = World::new(opened.db, clock, Ids::system(), office, &config.mail.domain, &config.public_url())?;
+        let world = world.with_file_limits(config.files.limits());
         Ok(Self { data_dir, config, world, sandbox: opened.sandbox, is_new: opened.is_new, _lock: lock })
     }
 

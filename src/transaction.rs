@@ -6,6 +6,7 @@ use crate::domain::instant::Instant;
 use crate::domain::office::Office;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
+use crate::domain::upload::FileLimits;
 use crate::store::{Backend, Conn, Db, StoreError, reference, savepoint};
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
@@ -48,6 +49,7 @@ pub struct World {
     pub base_url: Arc<str>,
     /// Rung after a commit that queued mail, so that the courier needn't wait for its next look.
     pub mail_bell: Arc<Notify>,
+    file_limits: FileLimits,
     office: Arc<Office>,
     reference: Arc<RwLock<Arc<Reference>>>,
 }
@@ -66,6 +68,7 @@ pub struct Tx<'a> {
     pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
+    pub file_limits: FileLimits,
     /// Was mail queued?
     pub has_mail: bool,
     /// Does this transaction itself change calendar or rules?
@@ -80,6 +83,7 @@ pub struct Read<'a> {
     pub machine_now: Instant,
     pub office: Arc<Office>,
     pub rules: Arc<[Rule]>,
+    pub file_limits: FileLimits,
 }
 
 /// An answer on its way out of a savepoint that is not kept.
@@ -105,13 +109,14 @@ impl Tx<'_> {
             machine_now: self.machine_now,
             office: Arc::clone(&self.office),
             rules: Arc::clone(&self.rules),
+            file_limits: self.file_limits,
         }
     }
 
     /// Does `f`, keeps its answer and takes its changes back: what a dry run tells is what a run would do.
     pub fn rehearse<T>(&mut self, f: impl FnOnce(&mut Tx<'_>) -> Outcome<T>) -> Outcome<T> {
         let (now, machine_now, ids) = (self.now, self.machine_now, self.ids);
-        let (office, rules) = (Arc::clone(&self.office), Arc::clone(&self.rules));
+        let (office, rules, file_limits) = (Arc::clone(&self.office), Arc::clone(&self.rules), self.file_limits);
         let taken_back: Result<std::convert::Infallible, Rehearsed<T>> = savepoint(self.conn, move |conn| {
             Err(Rehearsed(f(&mut Tx {
                 conn,
@@ -119,6 +124,7 @@ impl Tx<'_> {
                 machine_now,
                 office,
                 rules,
+                file_limits,
                 has_mail: false,
                 has_reference: false,
                 ids,
@@ -160,9 +166,16 @@ impl World {
             mail_domain: mail_domain.into(),
             base_url: base_url.into(),
             mail_bell: Arc::new(Notify::new()),
+            file_limits: FileLimits::NONE,
             office,
             reference: Arc::new(RwLock::new(Arc::new(reference))),
         })
+    }
+
+    /// The same with limits for uploads; without, there are none.
+    #[must_use]
+    pub fn with_file_limits(self, file_limits: FileLimits) -> Self {
+        Self { file_limits, ..self }
     }
 
     /// One change, durable when this returns `Ok`.
@@ -222,6 +235,7 @@ impl World {
             machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
+            file_limits: self.file_limits,
             has_mail: false,
             has_reference: false,
             ids: &self.ids,
@@ -245,6 +259,7 @@ impl World {
             machine_now: self.clock.machine_now(),
             office: Arc::clone(&reference.office),
             rules: Arc::clone(&reference.rules),
+            file_limits: self.file_limits,
         })
     }
 

@@ -3,8 +3,8 @@
 use crate::actions::record::record;
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
-use crate::domain::id::AttachmentId;
-use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::id::{AttachmentId, TicketId};
+use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::store::attachments::{self, AttachmentRow};
 use crate::store::users;
 use crate::transaction::{Outcome, Tx};
@@ -36,14 +36,40 @@ pub fn keep(tx: &mut Tx<'_>, actor: &Actor, files: Vec<NewFile>) -> Outcome<Vec<
             created_at: tx.now,
         })
         .collect();
-    attachments::insert_all(tx.conn, &rows)?;
     if let Some(user) = actor.user_id {
         users::lock(tx.conn, user)?;
+        let begun = tx.office.day_begun(tx.now);
+        let used = attachments::uploaded_since(tx.conn, user, begun)?;
+        tx.file_limits.check_day(used, bytes(&rows), tx.office.seconds_left(tx.now))?;
+    }
+    attachments::insert_all(tx.conn, &rows)?;
+    if let Some(user) = actor.user_id {
         let facts: Vec<_> =
             rows.iter().map(|row| json!({"id": row.id, "name": row.name, "sha256": row.sha256})).collect();
         record(tx, actor, Stream::User(user), "attachment.uploaded", &json!({ "files": facts }))?;
     }
     Ok(rows.iter().map(|row| row.id).collect())
+}
+
+fn bytes(rows: &[AttachmentRow]) -> u64 {
+    rows.iter().filter_map(|row| u64::try_from(row.size_bytes).ok()).sum()
+}
+
+/// Refuses files that a ticket has no room for; those that it holds already need none.
+pub fn check_room(
+    tx: &mut Tx<'_>,
+    (ticket, reference): (TicketId, &str),
+    ids: &[AttachmentId],
+    pointer: &str,
+) -> Outcome<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let held = attachments::of_ticket(tx.conn, ticket)?;
+    let mut more = attachments::by_ids(tx.conn, ids)?;
+    more.retain(|row| !held.contains_key(&row.id));
+    let checked = tx.file_limits.check_ticket(reference, held.values().sum(), bytes(&more));
+    Ok(checked.map_err(|fault| Refusal::field(Fault { place: Place::Pointer(pointer.to_owned()), ..fault }))?)
 }
 
 /// Refuses files that are not the actor's own uploads.

@@ -21,6 +21,8 @@ use serde_json::json;
 /// Items and answers of one letter at most.
 const ITEMS_MAX: usize = 500;
 const FILES_MAX: usize = 50;
+/// Where a letter names its files.
+const LETTER_FILES: &str = "/attachment_ids";
 
 /// A letter as it comes in.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +76,7 @@ pub fn submit(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<F
     let id: FeedbackId = tx.id();
     let mut items = Vec::with_capacity(checked.items.len());
     for (index, item) in checked.items.iter().enumerate() {
-        let row = answer_ticket(tx, actor, &author, (&notice, id), item)
+        let row = answer_ticket(tx, actor, &author, (&notice, id), item, &letter.attachment_ids)
             .map_err(|failure| below(failure, &format!("/items/{index}")))?;
         items.push(row);
     }
@@ -241,6 +243,7 @@ fn answer_ticket(
     author: &Author<'_>,
     (notice, feedback_id): (&NoticeRow, FeedbackId),
     item: &NewItem,
+    letter_files: &[AttachmentId],
 ) -> Outcome<FeedbackItemRow> {
     let held = hold(tx, actor, &item.ticket)?;
     if held.row.notice_id != notice.id {
@@ -250,6 +253,7 @@ fn answer_ticket(
     if held.row.unit_id != author.unit_id {
         return Err(Refusal::new(Code::OtherUnit).into());
     }
+    attachments::check_room(tx, held.named(), letter_files, LETTER_FILES)?;
     let part = FeedbackPart {
         feedback_id,
         cause: item.cause.clone(),
@@ -284,6 +288,7 @@ fn below(failure: Failure, place: &str) -> Failure {
     for fault in &mut refusal.faults {
         if let Place::Pointer(pointer) = &mut fault.place
             && pointer != "/received_on"
+            && pointer != LETTER_FILES
         {
             pointer.insert_str(0, place);
         }

@@ -7,7 +7,8 @@ use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE, LONG_TEXT};
 use crate::domain::id::{AssetId, FindingId, UnitId};
-use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::indicator;
+use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::{Part, Role, Severity};
 use crate::store::notices::FindingRow;
 use crate::store::{assets, notices, savepoint};
@@ -113,7 +114,14 @@ fn fill(tx: &mut Tx<'_>, row: &mut FindingRow, fields: &FindingFields, check: &m
         row.text.clone_from(text);
     }
     if let Some(indicator) = &fields.indicator {
-        row.indicator = check.optional_line("/indicator", indicator.as_deref(), LINE);
+        row.indicator = check.optional_line("/indicator", indicator.as_deref(), LINE).map(|text| {
+            if row.indicator.as_ref() == Some(&text) {
+                return text;
+            }
+            let known = indicator::read(&text)
+                .map_err(|fault| check.fault(Fault { place: Place::Pointer("/indicator".to_owned()), ..fault }));
+            known.map_or(text, |known| known.code.clone())
+        });
     }
     if let Some(category) = &fields.category {
         row.category = check.optional_line("/category", category.as_deref(), LINE);

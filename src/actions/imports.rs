@@ -6,6 +6,7 @@ mod notices;
 mod units;
 mod users;
 
+use crate::actions::assets::KEEPERS;
 use crate::domain::actor::Actor;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::Role;
@@ -67,7 +68,8 @@ pub struct ImportedRow {
 pub fn import(tx: &mut Tx<'_>, actor: &Actor, file: File<'_>) -> Outcome<Imported> {
     actor.require(match file.kind {
         Kind::Units | Kind::Users => &[Role::Admin],
-        Kind::Findings | Kind::Coverage | Kind::Requirements | Kind::Assets => &[Role::Coordinator],
+        Kind::Assets => &KEEPERS,
+        Kind::Findings | Kind::Coverage | Kind::Requirements => &[Role::Coordinator],
     })?;
     match file.kind {
         Kind::Units => units::import(tx, actor, &files::parse_units(file.bytes)?),

@@ -12,6 +12,7 @@ use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, Facts};
 use crate::domain::ticket::{Act, Change, Command, Milestone, NewMilestone, Ticket, apply, entitled, permit};
 use crate::domain::vocabulary::{LookBackOutcome, State, UnitKind};
+use crate::store::assets::{self, Named};
 use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
 use crate::store::{attachments as files, events, feedback, milestones, tickets, units};
@@ -91,6 +92,7 @@ pub fn log_progress(
     };
     check.done(())?;
     attachments::check_own(tx, actor, &progress.attachment_ids, "/attachment_ids")?;
+    attachments::check_room(tx, held.named(), &progress.attachment_ids, "/attachment_ids")?;
     let command = Command::Progress {
         text,
         percent: progress.percent.and_then(|percent| i32::try_from(percent).ok()),
@@ -189,6 +191,7 @@ pub fn look_back(
     };
     let Some(command) = check.done(command)? else { return Err(Refusal::missing().into()) };
     attachments::check_own(tx, actor, &found.evidence, "/evidence")?;
+    attachments::check_room(tx, held.named(), &found.evidence, "/evidence")?;
     files::link(tx.conn, &found.evidence, Owner::Ticket(held.row.id))?;
     act(tx, actor, &held, command)
 }
@@ -312,6 +315,13 @@ pub(super) struct Held {
     pub ticket: Ticket,
 }
 
+impl Held {
+    /// By id and reference.
+    pub fn named(&self) -> (TicketId, &str) {
+        (self.row.id, &self.row.reference)
+    }
+}
+
 /// Locks the ticket for `wanted`: in sight, of the version the caller knows, and the act allowed now. Asked before
 /// the body is looked at, so that a wrong moment is told before a missing word.
 pub(super) fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, wanted: Act) -> Outcome<Held> {
@@ -329,6 +339,11 @@ pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
     // A ticket that is not carried gets new ones when it is.
     if row.state == State::Carried {
         ticket.milestones = milestones::of_tickets(tx.conn, &[row.id])?.into_iter().map(|(_, one)| one).collect();
+    }
+    // Only acceptance asks for them. They are held, so that none changes its status meanwhile.
+    if row.state == State::Submitted {
+        let guarding = Named::load(tx.conn, &[row.finding_id])?.guarding(row.finding_id, &ticket.units());
+        ticket.assets = assets::lock_all(tx.conn, &guarding)?.iter().map(assets::named).collect();
     }
     Ok(Held { row, ticket })
 }

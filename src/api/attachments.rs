@@ -8,7 +8,8 @@ use crate::http::problem::Fault;
 use crate::http::state::State;
 use crate::http::uploads::{self, Received, not_kept, unreadable, within};
 use crate::queries::attachments::{self as views, FileOut};
-use crate::transaction::Failure;
+use crate::queries::people::Identity;
+use crate::transaction::{Failure, Read};
 use actix_multipart::{Field, Multipart};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
@@ -55,6 +56,15 @@ pub async fn upload_attachments(call: Call, form: Multipart) -> Answer {
     }
     let received = receive(&call.state, form).await?;
     let fingerprint = fingerprint(&received);
+    let more = received.iter().map(|file| file.arrived.blob().size_bytes).sum();
+    let key = call.key().map(str::to_owned);
+    let room = move |read: &mut Read<'_>, who: &Identity| views::room(read, who, more, key.as_deref());
+    if let Err(failure) = call.state.read(&call.credentials, room).await {
+        for file in received {
+            file.arrived.abandon().await;
+        }
+        return Err(failure.into());
+    }
     let mut files = Vec::new();
     for Received { name, media_type, arrived } in received {
         let blob = arrived.keep().await.map_err(|fault| not_kept(&fault))?;
@@ -133,14 +143,15 @@ fn named_file(field: &Field) -> Result<(), Refusal> {
     Err(Refusal::field(fault.with("name", form_name).with("hint", hint)))
 }
 
-/// RFC 6266: the name in UTF-8, and for old programs what of it is ASCII.
+/// RFC 6266 and 8187: the name in UTF-8, and for old programs what of it is ASCII.
 fn disposition(name: &str) -> String {
     use std::fmt::Write;
-    let plain = |letter: char| if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\') { letter } else { '_' };
+    let plain =
+        |letter: char| if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') { letter } else { '_' };
     let ascii: String = name.chars().map(plain).collect();
     let mut encoded = String::new();
     for byte in name.bytes() {
-        // attr-char of RFC 5987.
+        // attr-char of RFC 8187.
         if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {

@@ -186,6 +186,12 @@ impl Call {
         Ok((who, self.settle(input)?))
     }
 
+    /// The key under which a repeat would be recognised.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     fn settle<I: Input>(&self, input: I) -> Result<I::Value, Refusal> {
         match &self.misnamed {
             Some(refusal) => Err(refusal.clone()),

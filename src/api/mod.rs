@@ -2,6 +2,7 @@
 //!
 //! A new resource is a file like `units.rs` with its `routes`, and one line in `resources` below.
 
+pub mod assets;
 pub mod attachments;
 pub mod audit;
 pub mod calendars;
@@ -12,6 +13,7 @@ pub mod etag;
 pub mod feedback;
 pub mod findings;
 pub mod idempotency;
+pub mod indicators;
 pub mod json;
 pub mod me;
 pub mod messages;
@@ -57,6 +59,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(session::routes).configure(me::routes).configure(tokens::routes);
     config.configure(users::routes).configure(units::routes).configure(attachments::routes);
+    config.configure(assets::routes).configure(indicators::routes);
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
     config.configure(statistics::routes);

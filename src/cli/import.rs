@@ -22,7 +22,8 @@ Chinese, in any order; lists inside a cell are separated by `;`:
   findings      code,title,text,severity,category,indicator,unit_codes,co_unit_codes,due_on,open_ended  (--notice)
   coverage      unit_code,kind,in_operation,checked,prominent,printed_share                              (--notice)
   requirements  code,text,unit_codes                                                                     (--notice)
-  assets        code,kind,name,address,platform,unit_code,supervising_unit_code,finding_codes
+  assets        code,kind,name,address,unit_code,supervising_unit_code,status,finding_codes; of websites site_code,icp_no,
+                security_filing_no; of accounts platform,platform_id,certified_entity,opened_on
 
   calendar      date,kind,name: a year's days off and make-up working days, or a TOML file like config/calendars/cn.toml
 

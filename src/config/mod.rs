@@ -3,6 +3,7 @@
 mod layers;
 mod values;
 
+use crate::domain::upload::FileLimits;
 use crate::domain::words::Lang;
 use chrono::NaiveTime;
 use chrono_tz::Tz;
@@ -129,15 +130,29 @@ pub struct Mail {
 pub struct Files {
     #[serde(deserialize_with = "values::between::<1, 1024, _>")]
     pub max_file_mb: u32,
+    #[serde(deserialize_with = "values::between::<1, 102_400, _>")]
+    pub max_ticket_mb: u32,
+    #[serde(deserialize_with = "values::between::<1, 102_400, _>")]
+    pub max_user_day_mb: u32,
     /// Lower case, without the dot.
     #[serde(deserialize_with = "values::extensions")]
     pub allowed: Vec<String>,
 }
 
+const MEGABYTE: u64 = 1024 * 1024;
+
 impl Files {
     #[must_use]
     pub fn max_file_bytes(&self) -> u64 {
-        u64::from(self.max_file_mb) * 1024 * 1024
+        u64::from(self.max_file_mb) * MEGABYTE
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> FileLimits {
+        FileLimits {
+            ticket_bytes: u64::from(self.max_ticket_mb) * MEGABYTE,
+            user_day_bytes: u64::from(self.max_user_day_mb) * MEGABYTE,
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 pub mod actor;
 pub mod address;
+pub mod asset;
 pub mod audit;
 pub mod calendar;
 pub mod check;
 pub mod deadline;
 pub mod id;
+pub mod indicator;
 pub mod instant;
 pub mod office;
 pub mod patch;
@@ -16,5 +18,6 @@ pub mod secret;
 pub mod standing;
 pub mod statistics;
 pub mod ticket;
+pub mod upload;
 pub mod vocabulary;
 pub mod words;

@@ -1,6 +1,6 @@
 //! The supervising office as the rules see it: its zone, calendar, window and thresholds.
 
-use crate::domain::calendar::{Calendar, local_date};
+use crate::domain::calendar::{Calendar, local_date, start_of_day};
 use crate::domain::deadline::late_at;
 use crate::domain::instant::Instant;
 use crate::domain::reminder::{Planner, Rule, Window};
@@ -41,6 +41,18 @@ impl Office {
     #[must_use]
     pub fn today(&self, now: Instant) -> NaiveDate {
         local_date(self.zone, now)
+    }
+
+    /// The instant at which the local day of `now` began.
+    #[must_use]
+    pub fn day_begun(&self, now: Instant) -> Instant {
+        start_of_day(self.zone, self.today(now))
+    }
+
+    /// Seconds until the local day of `now` ends, at least one.
+    #[must_use]
+    pub fn seconds_left(&self, now: Instant) -> i64 {
+        (self.late_at(self.today(now)).utc() - now.utc()).num_seconds().max(1)
     }
 
     /// The instant at which a ticket due on `on` is late.

@@ -162,7 +162,15 @@ catalogue! {
     LookBackNoEvidence = "look_back.no_evidence" Field: "缺少佐证", "no evidence";
         "复查合格须有依据：请上传至少一个佐证附件，或写明复查情况（note）。", "A pass needs evidence: attach at least one file, or say in note what was seen.";
     AssetContradicts = "asset.contradicts" Conflict: "账号状态与办结相矛盾", "The asset's status contradicts acceptance";
-        "{asset} 当前为 {status}。", "{asset} is {status}.";
+        "{asset} 当前为“{status}”。{step}，或将反馈退回。", "{asset} is {status}. {step}, or return the feedback.";
+    AssetTransition = "asset.transition" Conflict: "检查对象不能这样流转", "The asset can't go there";
+        "当前为“{from}”，不能转为“{to}”。下一步可以是：{next}。", "It is {from} and can't become {to}. What can come next: {next}.";
+    AssetNoEvidence = "asset.no_evidence" Field: "缺少凭证", "no evidence";
+        "转为“{to}”须上传至少一份凭证（如平台注销结果、备案回执）。", "To become {to} it needs at least one file that proves it: the platform's answer, the receipt of the filing.";
+    AssetKindFixed = "asset.kind_fixed" Field: "类别不能改变", "the kind stays";
+        "{asset} 是{kind}，类别不能改变；请另建一个检查对象。", "{asset} is a {kind} and stays one; make another asset.";
+    AssetStatusMoves = "asset.status_moves" Field: "状态须经流转改变", "the status moves by its own act";
+        "{asset} 当前为“{status}”。状态只能通过流转改变，请更正此格或去掉该列。", "{asset} is {status}. A status changes by a transition only; correct the cell or leave the column out.";
 
     NoticeAlreadyIssued = "notice.already_issued" Conflict: "通报已交办", "The notice has been issued already";
         "交办后只能修改标题、文号和成文日期。", "After issue only title, document number and date can change.";
@@ -186,6 +194,8 @@ catalogue! {
         "问题 {finding} 和通报都没有反馈期限。", "Neither finding {finding} nor the notice has a deadline.";
     NoOutsideCoordinator = "unit.no_outside_coordinator" Field: "没有可审核的人员", "nobody could review it";
         "问题 {finding}：除单位 {unit} 外没有在岗督办员，无人可以审核。", "Finding {finding}: there is no active coordinator outside unit {unit}, so nobody could review it.";
+    IndicatorUnknown = "finding.indicator_unknown" Field: "没有这个检查指标", "no such indicator";
+        "“{value}”不是 {documents} 的指标。可选：{choices}。未列入指标的内容请写入类别（category）。", "{value} is no indicator of {documents}. Choose one of {choices}. What no indicator covers goes into category.";
     FindingNotOpenEnded = "finding.not_open_ended" Conflict: "该问题不是开放式列举", "The finding is not open-ended";
         "只有以“等”结尾的问题可以追加单位。", "Units can be added after issue only where the text says “and others”.";
     FindingHasUnit = "finding.has_unit" Field: "已有任务", "has a ticket already";
@@ -223,6 +233,10 @@ catalogue! {
         "{name}：可上传 {allowed}，且内容须与扩展名一致。", "{name}: take one of {allowed}; the content must fit the extension.";
     FileTooLarge = "file.too_large" TooLarge: "文件过大", "The file is too large";
         "{name} 超过 {limit}。", "{name} is larger than {limit}.";
+    FileTicketLimit = "file.ticket_limit" Field: "任务的附件已满", "the ticket's files are at their limit";
+        "任务 {ticket} 的附件总量上限为 {limit}，已用 {used}，本次 {more}。请压缩，或只附必要的材料。", "The files of ticket {ticket} may take {limit} together; {used} are used, these take {more}. Make them smaller, or attach only what is needed.";
+    FileDayLimit = "file.day_limit" TooMany: "今日上传已达上限", "Today's uploads are at their limit";
+        "每人每天可上传 {limit}，今日已用 {used}，本次 {more}。{seconds} 秒后重新计算。", "One person may upload {limit} a day; {used} are used today, these take {more}. It starts anew in {seconds} seconds.";
     FileEmpty = "file.empty" Invalid: "文件为空", "The file is empty";
         "{name} 没有内容。", "{name} has no content.";
     FileMissing = "file.missing" Invalid: "没有文件", "No file";

@@ -14,6 +14,7 @@ pub use milestone::{Milestone, NewMilestone};
 pub use request::{RequestOutcome, ending};
 
 use crate::domain::actor::Actor;
+use crate::domain::asset::{NamedAsset, in_order};
 use crate::domain::calendar::local_time;
 use crate::domain::deadline::late_at;
 use crate::domain::id::{FindingId, NoticeId, TicketId, UnitId, UserId};
@@ -74,6 +75,8 @@ pub struct Ticket {
     pub last_progress_at: Option<Instant>,
     /// Of a carried ticket, in the order in which they were named.
     pub milestones: Vec<Milestone>,
+    /// What the finding names and nobody else's ticket of that finding answers for.
+    pub assets: Vec<NamedAsset>,
 
     /// The stream's event count: what `ETag` and `If-Match` speak of.
     pub version: i64,
@@ -198,7 +201,8 @@ pub fn entitled(ticket: &Ticket, actor: &Actor, act: Act) -> Result<(), Refusal>
 /// May `actor` do `act` to this ticket now?
 ///
 /// # Errors
-/// The refusal that the API would answer: role, own unit, own work, four eyes, state, pending decision, past due.
+/// The refusal that the API would answer: role, own unit, own work, four eyes, state, pending decision, past due, an asset
+/// that is not in order.
 pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, office: &Office, now: Instant) -> Result<(), Refusal> {
     let (who, states, elsewhere) = rule(act);
     entitle(ticket, actor, &who)?;
@@ -217,6 +221,7 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, office: &Office, now: In
         }
         Act::Object | Act::AskExtension if ticket.pending.is_some() => Err(still_pending(ticket)),
         Act::AskExtension if now >= ticket.due.at => Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on)),
+        Act::Accept => in_order(&ticket.assets),
         Act::Acknowledge
         | Act::Progress
         | Act::Object
@@ -224,7 +229,6 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, office: &Office, now: In
         | Act::Reassign
         | Act::Feedback
         | Act::RegisterLetter
-        | Act::Accept
         | Act::Return
         | Act::PassLookBack
         | Act::FailLookBack
@@ -333,6 +337,7 @@ impl Ticket {
             closed_at: None,
             last_progress_at: None,
             milestones: Vec::new(),
+            assets: Vec::new(),
             version: 1,
         }
     }

@@ -22,6 +22,8 @@ pub struct BlobFault(#[from] object_store::Error);
 
 /// Bytes kept for recognising what kind of file it is.
 const HEAD: usize = 8 * 1024;
+/// Last bytes kept for the same: the directory of an archive stands there.
+const TAIL: usize = 128 * 1024;
 /// Parts on their way to the disk at once, of 5 MB each.
 const PARTS_IN_FLIGHT: usize = 1;
 /// Where uploads lie until they are whole.
@@ -40,6 +42,7 @@ pub struct Incoming {
     hasher: Sha256,
     size: u64,
     head: Vec<u8>,
+    tail: Vec<u8>,
 }
 
 /// A file that is whole, and neither kept nor dropped.
@@ -81,7 +84,15 @@ impl Blobs {
     pub async fn begin(&self, id: Uuid) -> Result<Incoming, BlobFault> {
         let key = Key::from_iter([INCOMING, &id.simple().to_string()]);
         let writer = WriteMultipart::new(self.0.put_multipart(&key).await?);
-        Ok(Incoming { store: Arc::clone(&self.0), key, writer, hasher: Sha256::new(), size: 0, head: Vec::new() })
+        Ok(Incoming {
+            store: Arc::clone(&self.0),
+            key,
+            writer,
+            hasher: Sha256::new(),
+            size: 0,
+            head: Vec::new(),
+            tail: Vec::new(),
+        })
     }
 
     /// The bytes of a file, in pieces.
@@ -103,6 +114,11 @@ impl Incoming {
         self.writer.wait_for_capacity(PARTS_IN_FLIGHT).await?;
         let missing = HEAD.saturating_sub(self.head.len()).min(piece.len());
         self.head.extend(piece.iter().take(missing));
+        self.tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or_default());
+        // Not with every piece: moving them has its price.
+        if self.tail.len() > 2 * TAIL {
+            self.tail.drain(..self.tail.len() - TAIL);
+        }
         self.hasher.update(piece);
         self.size += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         self.writer.write(piece);
@@ -118,6 +134,12 @@ impl Incoming {
     #[must_use]
     pub fn head(&self) -> &[u8] {
         &self.head
+    }
+
+    /// The last bytes, for the same.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
     }
 
     /// The file is whole; it is on the disk when this returns, but not kept yet.

@@ -1,6 +1,8 @@
 //! The files an office imports: their columns, and one checked row type each. Codes of other rows are only
 //! spelled here; whether they exist is for the action that saves them, which finds the line in `row`.
 
+use crate::domain::asset::{self, AssetStatus, Platform};
+use crate::domain::indicator;
 use crate::domain::refusal::{Arg, Code, Fault, Place, Refusal};
 use crate::domain::vocabulary::{AssetKind, Role, Severity, UnitKind};
 use crate::domain::words::Lang;
@@ -67,6 +69,13 @@ pub const ASSETS: Layout = Layout(&[
     Column::required("name", &["名称", "网站名称", "账号名称"]),
     Column::optional("address", &["网址", "链接", "首页网址", "账号链接"]),
     Column::optional("platform", &["平台", "注册平台"]),
+    Column::optional("platform_id", &["平台账号", "账号ID", "账号标识"]),
+    Column::optional("certified_entity", &["认证主体"]),
+    Column::optional("opened_on", &["开设日期", "开通日期"]),
+    Column::optional("site_code", &["网站标识码"]),
+    Column::optional("icp_no", &["ICP备案号"]),
+    Column::optional("security_filing_no", &["公安备案号"]),
+    Column::optional("status", &["状态"]),
     Column::required("unit_code", &["主办单位代码", "单位代码"]),
     Column::optional("supervising_unit_code", &["主管单位代码"]),
     Column::optional("finding_codes", &["涉及问题编号", "问题编号"]),
@@ -105,21 +114,35 @@ const ASSET_KINDS: Words<AssetKind> = Words(&[
     (AssetKind::NewMedia, &["new_media", "新媒体", "政务新媒体", "账号"]),
 ]);
 
-/// The platforms that notices count, by the code stored.
-pub const PLATFORMS: Words<&'static str> = Words(&[
-    ("wechat_official", &["wechat_official", "微信公众号", "微信订阅号", "微信服务号", "微信"]),
-    ("wechat_channels", &["wechat_channels", "微信视频号", "视频号"]),
-    ("sina_weibo", &["sina_weibo", "新浪微博", "微博", "weibo"]),
-    ("app", &["app", "移动客户端", "客户端"]),
-    ("mini_program", &["mini_program", "小程序", "微信小程序"]),
-    ("douyin", &["douyin", "抖音", "抖音号"]),
-    ("kuaishou", &["kuaishou", "快手", "快手号"]),
-    ("toutiao", &["toutiao", "今日头条号", "今日头条", "头条号"]),
-    ("baijiahao", &["baijiahao", "百家号"]),
-    ("tieba", &["tieba", "百度贴吧", "贴吧"]),
-    ("dayu", &["dayu", "大鱼号"]),
-    ("qiehao", &["qiehao", "企鹅号"]),
-    ("other", &["other", "其他", "其它"]),
+/// The platforms that notices count.
+pub const PLATFORMS: Words<Platform> = Words(&[
+    (Platform::WechatOfficial, &["wechat_official", "微信公众号", "微信订阅号", "微信服务号", "微信"]),
+    (Platform::WechatChannels, &["wechat_channels", "微信视频号", "视频号"]),
+    (Platform::SinaWeibo, &["sina_weibo", "新浪微博", "微博", "weibo"]),
+    (Platform::App, &["app", "移动客户端", "客户端"]),
+    (Platform::MiniProgram, &["mini_program", "小程序", "微信小程序"]),
+    (Platform::Douyin, &["douyin", "抖音", "抖音号"]),
+    (Platform::Kuaishou, &["kuaishou", "快手", "快手号"]),
+    (Platform::Toutiao, &["toutiao", "今日头条号", "今日头条", "头条号"]),
+    (Platform::Baijiahao, &["baijiahao", "百家号"]),
+    (Platform::Tieba, &["tieba", "百度贴吧", "贴吧"]),
+    (Platform::Dayu, &["dayu", "大鱼号"]),
+    (Platform::Qiehao, &["qiehao", "企鹅号"]),
+    (Platform::Other, &["other", "其他", "其它"]),
+]);
+
+const STATUSES: Words<AssetStatus> = Words(&[
+    (AssetStatus::Applied, &["applied", "拟开设"]),
+    (AssetStatus::Active, &["active", "正常", "正常运行"]),
+    (AssetStatus::ChangePending, &["change_pending", "变更待备案"]),
+    (AssetStatus::Suspended, &["suspended", "临时下线"]),
+    (AssetStatus::Exempt, &["exempt", "例外"]),
+    (AssetStatus::WindingDown, &["winding_down", "拟关停"]),
+    (AssetStatus::Deregistering, &["deregistering", "注销中"]),
+    (AssetStatus::Deregistered, &["deregistered", "平台已注销", "已注销"]),
+    (AssetStatus::ClosedReported, &["closed_reported", "已报备关停"]),
+    (AssetStatus::Offline, &["offline", "永久下线"]),
+    (AssetStatus::Unreported, &["unreported", "漏报"]),
 ]);
 
 /// A file's checked rows under the header its author wrote. A column that isn't there says nothing, an empty cell says
@@ -230,8 +253,17 @@ pub struct AssetRow {
     pub kind: AssetKind,
     pub name: String,
     pub address: Option<String>,
-    /// One of [`PLATFORMS`]; accounts only.
-    pub platform: Option<&'static str>,
+    /// Accounts only, as the next three.
+    pub platform: Option<Platform>,
+    pub platform_id: Option<String>,
+    pub certified_entity: Option<String>,
+    pub opened_on: Option<NaiveDate>,
+    /// Websites only, as the next two.
+    pub site_code: Option<String>,
+    pub icp_no: Option<String>,
+    pub security_filing_no: Option<String>,
+    /// Where a new one stands.
+    pub status: Option<AssetStatus>,
     pub unit_code: String,
     pub supervising_unit_code: Option<String>,
     pub finding_codes: Vec<String>,
@@ -332,7 +364,7 @@ fn finding(row: &mut Row<'_>) -> Option<FindingRow> {
     let text = row.required("text", paragraphs(MAX_CELL));
     let severity = row.optional("severity", |cell| SEVERITIES.read(cell));
     let category = row.optional("category", one_line(50));
-    let indicator = row.optional("indicator", one_line(50));
+    let indicator = row.optional("indicator", |cell| indicator::read(cell).map(|known| known.code.clone()));
     let unit_codes = row.list("unit_codes", code);
     let co_unit_codes = row.list("co_unit_codes", code);
     let due_on = row.optional("due_on", date);
@@ -388,11 +420,16 @@ fn requirement(row: &mut Row<'_>) -> Option<RequirementRow> {
     Some(RequirementRow { row: row.line(), code: own_code?, text: text?, unit_codes: unit_codes? })
 }
 
+/// A cell that holds an identifier.
+fn identifier(read: fn(&str) -> Result<String, Arg>) -> impl Fn(&str) -> Result<String, Fault> {
+    move |cell| read(cell).map_err(|reason| bad(Code::FieldFormat).with("reason", reason))
+}
+
 fn asset(row: &mut Row<'_>) -> Option<AssetRow> {
     let own_code = key(row, "code");
     let kind = row.required("kind", |cell| ASSET_KINDS.read(cell));
     let name = row.required("name", one_line(200));
-    let address = row.optional("address", one_line(500));
+    let address = row.optional("address", identifier(asset::address));
     let platform = match kind {
         Some(AssetKind::NewMedia) => row.required("platform", |cell| PLATFORMS.read(cell)).map(Some),
         Some(AssetKind::Website) => row.optional("platform", |_| {
@@ -401,6 +438,13 @@ fn asset(row: &mut Row<'_>) -> Option<AssetRow> {
         }),
         None => None,
     };
+    let platform_id = row.optional("platform_id", one_line(200));
+    let certified_entity = row.optional("certified_entity", one_line(200));
+    let opened_on = row.optional("opened_on", date);
+    let site_code = row.optional("site_code", identifier(asset::site_code));
+    let icp_no = row.optional("icp_no", identifier(asset::icp_number));
+    let security_filing_no = row.optional("security_filing_no", identifier(asset::security_filing_number));
+    let status = row.optional("status", |cell| STATUSES.read(cell));
     let unit_code = row.required("unit_code", code);
     let supervising_unit_code = row.optional("supervising_unit_code", code);
     let finding_codes = row.list("finding_codes", code);
@@ -411,6 +455,13 @@ fn asset(row: &mut Row<'_>) -> Option<AssetRow> {
         name: name?,
         address: address?,
         platform: platform?,
+        platform_id: platform_id?,
+        certified_entity: certified_entity?,
+        opened_on: opened_on?,
+        site_code: site_code?,
+        icp_no: icp_no?,
+        security_filing_no: security_filing_no?,
+        status: status?,
         unit_code: unit_code?,
         supervising_unit_code: supervising_unit_code?,
         finding_codes: finding_codes?,
@@ -513,6 +564,8 @@ mod tests {
         covers(&ROLES, Role::ALL, Role::as_str);
         covers(&LANGS, Lang::ALL, Lang::as_str);
         covers(&ASSET_KINDS, AssetKind::ALL, AssetKind::as_str);
+        covers(&PLATFORMS, Platform::ALL, Platform::as_str);
+        covers(&STATUSES, AssetStatus::ALL, AssetStatus::as_str);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Bytes in and out: uploads become checked rows, rows become files. No SQL, no HTTP; for actions, the doors and the CLI.
 
+pub mod archive;
 pub mod blobs;
 pub mod calendar;
 pub mod cells;

@@ -38,8 +38,10 @@ pub async fn receive(state: &State, mut field: Field, place: &str) -> Result<Rec
     let id = state.world.ids.uuid(state.world.clock.machine_now());
     let mut incoming = state.blobs.begin(id).await.map_err(|fault| not_kept(&fault))?;
     let taken = take(state, &mut field, &mut incoming, &name).await;
-    let checked =
-        taken.and_then(|()| if kinds::fits(&extension, incoming.head()) { Ok(()) } else { Err(wrong_kind().into()) });
+    let checked = taken.and_then(|()| {
+        let fits = kinds::fits(&extension, incoming.head(), incoming.tail());
+        if fits { Ok(()) } else { Err(wrong_kind().into()) }
+    });
     if let Err(fault) = checked {
         incoming.abandon().await;
         return Err(fault);
@@ -95,10 +97,15 @@ fn file_name(field: &Field, place: &str) -> Result<String, Refusal> {
 
 fn plain_name(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    // Marks that turn the direction of writing make `fdp.exe` look like `exe.pdf`.
-    let turns =
-        |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    last.chars().filter(|letter| !letter.is_control() && !turns(*letter)).collect::<String>().trim().to_owned()
+    last.chars().filter(|letter| !letter.is_control() && !is_unseen(*letter)).collect::<String>().trim().to_owned()
+}
+
+/// Marks that turn the direction of writing make `fdp.exe` look like `exe.pdf`; others take no room at all.
+fn is_unseen(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// The store can't take it: the disk is full, say.
@@ -133,6 +140,9 @@ mod tests {
         assert_eq!(plain_name("C:\\材料\\整改报告（盖章）.pdf"), "整改报告（盖章）.pdf");
         assert_eq!(plain_name("../../etc/passwd"), "passwd");
         assert_eq!(plain_name("report\u{202e}fdp.exe\r\n"), "reportfdp.exe");
+        assert_eq!(plain_name("整改\u{200b}报告\u{feff}.pdf"), "整改报告.pdf");
+        assert_eq!(plain_name("a.pdf\0.exe"), "a.pdf.exe");
+        assert_eq!(plain_name("..\\..\\/"), "");
         assert_eq!(plain_name("  "), "");
     }
 }

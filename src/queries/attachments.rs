@@ -4,7 +4,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::AttachmentId;
 use crate::domain::refusal::Refusal;
 pub use crate::queries::timeline::FileOut;
-use crate::store::attachments;
+use crate::store::{attachments, idempotency};
 use crate::transaction::{Outcome, Read};
 
 /// # Errors
@@ -12,6 +12,22 @@ use crate::transaction::{Outcome, Read};
 pub fn get(read: &mut Read<'_>, actor: &Actor, id: AttachmentId) -> Outcome<FileOut> {
     let row = attachments::find(read.conn, id, actor)?.ok_or_else(Refusal::missing)?;
     Ok(FileOut::from(&row))
+}
+
+/// Has the actor room for so many bytes today? Asked before they are kept. `key`: of a request that may be a repeat, which
+/// takes no room of its own.
+///
+/// # Errors
+/// `file.day_limit`.
+pub fn room(read: &mut Read<'_>, actor: &Actor, more: u64, key: Option<&str>) -> Outcome<()> {
+    let Some(user) = actor.user_id else { return Ok(()) };
+    if let Some(key) = key
+        && idempotency::find(read.conn, &actor.label(), key)?.is_some()
+    {
+        return Ok(());
+    }
+    let used = attachments::uploaded_since(read.conn, user, read.office.day_begun(read.now))?;
+    Ok(read.file_limits.check_day(used, more, read.office.seconds_left(read.now))?)
 }
 
 /// In the order of `ids`.

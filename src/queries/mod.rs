@@ -1,5 +1,6 @@
 //! Every view: what JSON and pages show, read on one snapshot within what the reader may see.
 
+pub mod assets;
 pub mod attachments;
 pub mod audit;
 pub mod calendars;

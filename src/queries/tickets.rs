@@ -1,6 +1,7 @@
 //! The ticket as people and programs see it, alone and in lists: the same row for JSON and pages.
 
 use crate::domain::actor::{Actor, Scope};
+use crate::domain::asset::AssetStatus;
 use crate::domain::calendar::start_of_day;
 use crate::domain::deadline::{Explanation, Wording};
 use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, UnitId};
@@ -13,9 +14,9 @@ use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 pub use crate::queries::reminders::LastReminder;
 use crate::queries::reminders::last_of;
-use crate::store::assets::AssetRow;
+use crate::store::assets::{self, AssetRow};
 use crate::store::tickets::{AsOf, Named, TicketFilter, TicketKey, TicketRow, TicketSort};
-use crate::store::{assets, milestones, notices, tickets, units};
+use crate::store::{milestones, notices, tickets, units};
 use crate::text_enum;
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
@@ -100,6 +101,7 @@ pub struct AssetRef {
     pub kind: AssetKind,
     pub name: String,
     pub address: Option<String>,
+    pub status: AssetStatus,
 }
 
 impl From<&AssetRow> for AssetRef {
@@ -110,6 +112,7 @@ impl From<&AssetRow> for AssetRef {
             kind: row.kind,
             name: row.name.clone(),
             address: row.address.clone(),
+            status: row.status,
         }
     }
 }
@@ -338,8 +341,7 @@ struct Context {
     named: HashMap<TicketId, Named>,
     units: UnitNames,
     co_units: HashMap<TicketId, Vec<UnitId>>,
-    finding_assets: Vec<(FindingId, AssetId)>,
-    assets: HashMap<AssetId, AssetRow>,
+    assets: assets::Named,
     reminders: HashMap<ReminderId, LastReminder>,
     milestones: HashMap<TicketId, Vec<Milestone>>,
 }
@@ -357,31 +359,16 @@ impl Context {
             milestones.entry(ticket).or_default().push(milestone);
         }
         let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
-        let finding_assets = notices::finding_assets_of(read.conn, &finding_ids)?;
-        let asset_ids = distinct(finding_assets.iter().map(|(_, asset)| *asset));
-        let assets = if asset_ids.is_empty() { Vec::new() } else { assets::by_ids(read.conn, &asset_ids)? };
+        let assets = assets::Named::load(read.conn, &finding_ids)?;
         let reminder_ids: Vec<ReminderId> = rows.iter().filter_map(|row| row.last_reminder_id).collect();
         Ok(Self {
             reminders: last_of(read, &reminder_ids)?,
             named: named.into_iter().map(|named| (named.ticket_id, named)).collect(),
             units: UnitNames::load(read, co_units.values().flatten().copied())?,
             co_units,
-            assets: assets.into_iter().map(|row| (row.id, row)).collect(),
-            finding_assets,
+            assets,
             milestones,
         })
-    }
-
-    /// The finding's assets that these units answer for: another unit's are not theirs to see.
-    fn assets_of(&self, finding: FindingId, units: &[UnitId]) -> Vec<AssetRef> {
-        let named = self.finding_assets.iter().filter(|(held, _)| *held == finding);
-        named
-            .filter_map(|(_, asset)| self.assets.get(asset))
-            .filter(|asset| {
-                units.contains(&asset.unit_id) || asset.supervising_unit_id.is_some_and(|unit| units.contains(&unit))
-            })
-            .map(AssetRef::from)
-            .collect()
     }
 
     fn show(&self, read: &Read<'_>, actor: &Actor, row: &TicketRow) -> Option<TicketOut> {
@@ -390,6 +377,10 @@ impl Context {
         let standing = standing(row.state, row.due_on, row.due_at, &read.office, read.now);
         let mut ticket = row.ticket(co_units.clone());
         ticket.milestones = self.milestones.get(&row.id).cloned().unwrap_or_default();
+        let units = ticket.units();
+        if row.state == State::Submitted {
+            ticket.assets = self.assets.facts(&self.assets.guarding(row.finding_id, &units));
+        }
         Some(TicketOut {
             id: row.id,
             reference: row.reference.clone(),
@@ -407,7 +398,8 @@ impl Context {
             handler: row.handler.clone(),
             severity: row.severity,
             indicator: named.indicator.clone(),
-            assets: self.assets_of(row.finding_id, &ticket.units()),
+            // Another unit's are not theirs to see.
+            assets: self.assets.of(row.finding_id, &units).into_iter().map(AssetRef::from).collect(),
             state: row.state,
             ball: standing.ball,
             pending: row.pending,

@@ -1,15 +1,15 @@
-//! A ticket's timeline: who did what when, with the files that came with it.
+//! A ticket's or an asset's timeline: who did what when, with the files that came with it.
 
 use crate::domain::actor::Actor;
 use crate::domain::audit::{Stream, hex};
-use crate::domain::id::{AttachmentId, EventId, FeedbackId, TicketId, UnitId, UserId};
+use crate::domain::id::{AttachmentId, EventId, FeedbackId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
-use crate::store::{attachments, events, tickets, users};
+use crate::store::{assets, attachments, events, tickets, users};
 use crate::transaction::{Outcome, Read};
 use serde::Serialize;
 use serde_json::Value;
@@ -86,18 +86,28 @@ impl From<&AttachmentRow> for FileOut {
 /// A ticket's events, oldest first.
 pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<EventOut>> {
     let ticket = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
-    let stream = Stream::Ticket(ticket.id).to_string();
+    of_stream(read, Stream::Ticket(ticket.id), Owner::Ticket(ticket.id), ask)
+}
+
+/// An asset's events, oldest first.
+pub fn of_asset(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<EventOut>> {
+    let asset = assets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
+    of_stream(read, Stream::Asset(asset.id), Owner::Asset(asset.id), ask)
+}
+
+fn of_stream(read: &mut Read<'_>, stream: Stream, owner: Owner, ask: &Ask) -> Outcome<Slice<EventOut>> {
+    let stream = stream.to_string();
     let after: i64 = ask.after()?.unwrap_or(0);
     let rows = events::list(read.conn, &stream, after, ask.fetch())?;
     let total = if ask.count { Some(events::count(read.conn, &stream)?) } else { None };
     let page = ask.slice(rows, total, |row| row.seq);
-    Ok(Slice { items: shown(read, ticket.id, page.items)?, next: page.next, total: page.total })
+    Ok(Slice { items: shown(read, owner, page.items)?, next: page.next, total: page.total })
 }
 
-fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<Vec<EventOut>> {
+fn shown(read: &mut Read<'_>, owner: Owner, rows: Vec<EventRow>) -> Outcome<Vec<EventOut>> {
     let payloads: Vec<Option<Value>> =
         rows.iter().map(|row| row.payload.as_deref().and_then(|text| serde_json::from_str(text).ok())).collect();
-    let own = attachments::of_owner(read.conn, Owner::Ticket(ticket))?;
+    let own = attachments::of_owner(read.conn, owner)?;
     let mut letters: HashMap<FeedbackId, Vec<AttachmentRow>> = HashMap::new();
     for letter in payloads.iter().flatten().filter_map(letter_of) {
         letters.insert(letter, attachments::of_owner(read.conn, Owner::Feedback(letter))?);
@@ -139,7 +149,7 @@ fn files_in(payload: &Value) -> Vec<AttachmentId> {
 }
 
 fn units_in(payload: &Value) -> Vec<UnitId> {
-    ["unit_id", "from_unit_id", "proposed_unit_id"]
+    ["unit_id", "from_unit_id", "proposed_unit_id", "supervising_unit_id"]
         .iter()
         .filter_map(|field| payload.get(*field)?.as_str()?.parse().ok())
         .collect()

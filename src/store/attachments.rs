@@ -1,11 +1,12 @@
 //! Uploads and what they belong to. The bytes lie in the blob store under their SHA-256.
 
 use crate::domain::actor::Actor;
-use crate::domain::id::{AttachmentId, FeedbackId, TicketId, UnitId, UserId};
+use crate::domain::id::{AssetId, AttachmentId, FeedbackId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
-use crate::store::schema::{attachment_links, attachments};
-use crate::store::{Conn, MultiBackend, StoreResult, feedback, native, tickets};
+use crate::store::schema::{attachment_links, attachments, feedback_items};
+use crate::store::{Conn, MultiBackend, StoreResult, assets, feedback, native, tickets};
 use diesel::prelude::*;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -26,6 +27,7 @@ pub struct AttachmentRow {
 pub enum Owner {
     Ticket(TicketId),
     Feedback(FeedbackId),
+    Asset(AssetId),
 }
 
 impl Owner {
@@ -33,6 +35,7 @@ impl Owner {
         match self {
             Self::Ticket(id) => ("ticket", id.0),
             Self::Feedback(id) => ("feedback", id.0),
+            Self::Asset(id) => ("asset", id.0),
         }
     }
 }
@@ -46,10 +49,13 @@ pub fn link(conn: &mut Conn, ids: &[AttachmentId], owner: Owner) -> StoreResult<
     if ids.is_empty() {
         return Ok(());
     }
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids.dedup();
     let (kind, subject) = owner.parts();
     let held: Vec<AttachmentId> = attachment_links::table
         .filter(attachment_links::subject_id.eq(UnitId(subject)))
-        .filter(attachment_links::attachment_id.eq_any(ids.to_vec()))
+        .filter(attachment_links::attachment_id.eq_any(ids.clone()))
         .select(attachment_links::attachment_id)
         .load(conn)?;
     let rows: Vec<_> = ids
@@ -78,7 +84,7 @@ pub fn by_ids(conn: &mut Conn, ids: &[AttachmentId]) -> StoreResult<Vec<Attachme
         .load(conn)?)
 }
 
-/// The files of a letter or a ticket.
+/// The files of a letter, a ticket or an asset.
 pub fn of_owner(conn: &mut Conn, owner: Owner) -> StoreResult<Vec<AttachmentRow>> {
     let (_, subject) = owner.parts();
     Ok(attachments::table
@@ -89,7 +95,31 @@ pub fn of_owner(conn: &mut Conn, owner: Owner) -> StoreResult<Vec<AttachmentRow>
         .load(conn)?)
 }
 
-/// A file the actor may read: the own upload, or one that belongs to a ticket or letter in sight.
+/// Bytes that somebody has uploaded since then.
+pub fn uploaded_since(conn: &mut Conn, user: UserId, since: Instant) -> StoreResult<u64> {
+    let sizes: Vec<i64> = native!(conn, c => attachments::table
+        .filter(attachments::uploaded_by.eq(user))
+        .filter(attachments::created_at.ge(since))
+        .select(attachments::size_bytes)
+        .load(c))?;
+    Ok(sizes.into_iter().filter_map(|size| u64::try_from(size).ok()).sum())
+}
+
+/// A ticket's own files and those of the letters that answer it, each once with its bytes.
+pub fn of_ticket(conn: &mut Conn, ticket: TicketId) -> StoreResult<HashMap<AttachmentId, u64>> {
+    let letters =
+        feedback_items::table.filter(feedback_items::ticket_id.eq(ticket)).select(feedback_items::feedback_id);
+    let of_subjects =
+        attachment_links::subject_id.eq(UnitId(ticket.0)).or(attachment_links::subject_id.eq_any(letters));
+    let rows: Vec<(AttachmentId, i64)> = attachments::table
+        .inner_join(attachment_links::table.on(attachment_links::attachment_id.eq(attachments::id)))
+        .filter(of_subjects)
+        .select((attachments::id, attachments::size_bytes))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(id, size)| Some((id, u64::try_from(size).ok()?))).collect())
+}
+
+/// A file the actor may read: the own upload, or one that belongs to a ticket, letter or asset in sight.
 pub fn find(conn: &mut Conn, id: AttachmentId, actor: &Actor) -> StoreResult<Option<AttachmentRow>> {
     let row: Option<AttachmentRow> =
         attachments::table.filter(attachments::id.eq(id)).select(AttachmentRow::as_select()).first(conn).optional()?;
@@ -104,6 +134,7 @@ pub fn find(conn: &mut Conn, id: AttachmentId, actor: &Actor) -> StoreResult<Opt
     for (kind, subject) in links {
         let seen = match kind.as_str() {
             "ticket" => tickets::find(conn, &subject.to_string(), &actor.scope)?.is_some(),
+            "asset" => assets::find(conn, &subject.to_string(), &actor.scope)?.is_some(),
             _ => feedback::find(conn, FeedbackId(subject.0), &actor.scope)?.is_some(),
         };
         if seen {

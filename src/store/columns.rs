@@ -1,5 +1,6 @@
 //! How the domain's ids, instants and words become columns on both databases. The domain itself knows no diesel.
 
+use crate::domain::asset::{AssetStatus, Platform};
 use crate::domain::id::{
     AssetId, AttachmentId, EventId, FeedbackId, FeedbackItemId, FindingId, LeaseId, MessageId, MilestoneId, NoticeId,
     ReminderId, RequirementId, SessionId, SubjectId, TicketId, TokenId, UnitId, UserId,
@@ -155,6 +156,7 @@ store_ids!(
 
 store_words!(
     AssetKind,
+    AssetStatus,
     Ball,
     Lang,
     Light,
@@ -164,6 +166,7 @@ store_words!(
     NoticeState,
     Part,
     Pending,
+    Platform,
     ReminderState,
     Role,
     Severity,

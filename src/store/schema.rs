@@ -213,6 +213,13 @@ diesel::table! {
         version -> BigInt,
         created_at -> Moment,
         updated_at -> Moment,
+        status -> Text,
+        site_code -> Nullable<Text>,
+        icp_no -> Nullable<Text>,
+        security_filing_no -> Nullable<Text>,
+        platform_id -> Nullable<Text>,
+        certified_entity -> Nullable<Text>,
+        opened_on -> Nullable<Date>,
     }
 }
 

@@ -110,6 +110,7 @@ impl TicketRow {
             closed_at: self.closed_at,
             last_progress_at: self.last_progress_at,
             milestones: Vec::new(),
+            assets: Vec::new(),
             version: self.version,
         }
     }

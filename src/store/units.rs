@@ -6,6 +6,7 @@ use crate::domain::vocabulary::UnitKind;
 use crate::store::schema::{unit_members, units};
 use crate::store::{Conn, MultiBackend, StoreResult, load_of, locked, native, page};
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = units, check_for_backend(MultiBackend), treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -136,6 +137,22 @@ pub fn subtree(conn: &mut Conn, root: UnitId) -> StoreResult<Vec<UnitId>> {
         known.extend(&level);
     }
     Ok(known)
+}
+
+/// The parents of these units, their parents, and so on: child and parent.
+pub fn above(conn: &mut Conn, ids: Vec<UnitId>) -> StoreResult<HashMap<UnitId, UnitId>> {
+    let mut parents: HashMap<UnitId, UnitId> = HashMap::new();
+    let mut level = ids;
+    while !level.is_empty() {
+        level.sort();
+        level.dedup();
+        let found: Vec<(UnitId, Option<UnitId>)> =
+            load_of!(&mut *conn, units::id => level.as_slice(), units::table.select((units::id, units::parent_id)))?;
+        let found = found.into_iter().filter_map(|(unit, parent)| Some((unit, parent?)));
+        level = found.filter_map(|(unit, parent)| parents.insert(unit, parent).is_none().then_some(parent)).collect();
+        level.retain(|unit| !parents.contains_key(unit));
+    }
+    Ok(parents)
 }
 
 /// The members of groups, in their order.

@@ -124,6 +124,7 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
         (lens.t("rail.feedback"), "/feedback"),
     ];
     if office {
+        places.push((lens.t("rail.assets"), "/assets"));
         places.push((lens.t("rail.statistics"), "/statistics"));
     }
     if sees_mail(who) {
@@ -181,6 +182,8 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_hold" => "done.mail_hold",
         "mail_release" => "done.mail_release",
         "mail_cancel" => "done.mail_cancel",
+        "asset_saved" => "done.asset_saved",
+        "asset_moved" => "done.asset_moved",
         "clock" => "done.clock",
         "clock_accepted" => "done.clock_accepted",
         "handed_over" => "done.handed_over",

@@ -5,6 +5,7 @@
 
 mod account;
 mod acts;
+mod asset_form;
 mod assets;
 mod calendar;
 mod desk;
@@ -21,6 +22,7 @@ mod mail_text;
 mod notices;
 mod picks;
 mod preview;
+mod registry;
 mod rehearsal;
 mod rules;
 mod sandbox;
@@ -61,6 +63,15 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(act("/notices/{code}/issue").route(get().to(notices::get_act)).route(post().to(notices::post_issue)))
         .service(act("/notices/{code}/units").route(get().to(notices::get_act)).route(post().to(notices::post_units)))
         .service(act("/notices/{code}/close").route(get().to(notices::get_act)).route(post().to(notices::post_close)))
+        .service(page("/assets").route(get().to(registry::get_assets)))
+        .service(act("/assets/new/{kind}").route(get().to(asset_form::get_new)).route(post().to(asset_form::post_new)))
+        .service(
+            act("/assets/{key}/edit").route(get().to(asset_form::get_edit)).route(post().to(asset_form::post_edit)),
+        )
+        .service(page("/assets/{key}").route(get().to(registry::get_asset)))
+        .service(
+            act("/assets/{key}/transitions").route(get().to(registry::get_act)).route(post().to(registry::post_act)),
+        )
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))

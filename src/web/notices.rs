@@ -15,7 +15,7 @@ use crate::web::fields::{Attempt, Problems};
 use crate::web::form::{Form, Sent};
 use crate::web::lens::{Day, Lens, Moment};
 use crate::web::picks::{self, ask};
-use crate::web::view::path_segment;
+use crate::web::view::{self, path_segment};
 use crate::web::visit::{Room, Visit, encoded, see_other};
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -477,7 +477,7 @@ fn finding_view(finding: &FindingOut, lens: &Lens) -> FindingView {
         units: lens.units(&finding.units),
         co_units: lens.units(&finding.co_units),
         assets: finding.assets.iter().map(|asset| asset.name.clone()).collect(),
-        indicator: finding.indicator.clone(),
+        indicator: finding.indicator.as_deref().map(|code| view::indicator(code, lens)),
         due: finding.due_on.map(|on| lens.day(on)),
         open_ended: finding.open_ended,
         rectified: finding.rectified_before_notice,

@@ -13,9 +13,12 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 28] = templates![
+const TEMPLATES: [(&str, &str); 31] = templates![
     "account.html",
     "act.html",
+    "asset.html",
+    "asset_form.html",
+    "assets.html",
     "calendar.html",
     "desk.html",
     "error.html",

@@ -1,5 +1,6 @@
 //! One ticket: the finding verbatim, how it stands, its timeline, and the form of the act being done.
 
+use crate::domain::asset::{NamedAsset, in_order};
 use crate::domain::calendar::{DayKind, TraceDay};
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Refusal};
@@ -17,9 +18,10 @@ use crate::web::form::{Form, Sent};
 use crate::web::lens::{Day, Lens, Moment};
 use crate::web::mail::{ToldView, told};
 use crate::web::picks::uncounted;
+use crate::web::registry;
 use crate::web::texts;
 use crate::web::timeline::{self, EventView};
-use crate::web::view::{Button, FileView, TicketLine, act_href, path_segment, sentence};
+use crate::web::view::{self, Button, FileView, TicketLine, act_href, path_segment, sentence};
 use crate::web::visit::{Room, Visit, see_other};
 use crate::web::why::{self, WhyView};
 use actix_web::http::StatusCode;
@@ -37,6 +39,8 @@ struct TicketPage {
     text: String,
     notice_code: String,
     assets: Vec<AssetView>,
+    /// Why feedback that waits for review can't be accepted: an asset is not in order.
+    in_the_way: Option<String>,
     indicator: Option<String>,
     co_units: Option<String>,
     /// The ticket that this one repeats, and those that repeat it, by reference.
@@ -61,6 +65,9 @@ struct TicketPage {
 #[derive(Debug, Serialize)]
 struct AssetView {
     name: String,
+    /// Its page in the registry.
+    page: String,
+    status: String,
     address: Option<String>,
     href: Option<String>,
 }
@@ -229,8 +236,9 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
     Ok(TicketPage {
         line: TicketLine::of(&ticket, &lens),
         notice_code: ticket.notice.code.clone(),
-        assets: assets(&ticket),
-        indicator: ticket.indicator.clone(),
+        assets: assets(&ticket, &lens),
+        in_the_way: in_the_way(&ticket, &lens),
+        indicator: ticket.indicator.as_deref().map(|code| view::indicator(code, &lens)),
         co_units: (!ticket.co_units.is_empty()).then(|| lens.units(&ticket.co_units)),
         repeats: recurrence.of,
         repeated_by: recurrence.by,
@@ -264,13 +272,27 @@ fn buttons(ticket: &TicketOut, lens: &Lens) -> (Option<Button>, Vec<Button>, Vec
     (primary.map(button), others, grave.into_iter().map(button).collect())
 }
 
-fn assets(ticket: &TicketOut) -> Vec<AssetView> {
-    let view = |asset: &tickets::AssetRef| {
+fn assets(ticket: &TicketOut, lens: &Lens) -> Vec<AssetView> {
+    let shown = |asset: &tickets::AssetRef| {
         let address = asset.address.clone().filter(|address| !address.is_empty());
-        let href = address.as_deref().filter(|text| text.starts_with("http://") || text.starts_with("https://"));
-        AssetView { name: asset.name.clone(), href: href.map(str::to_owned), address }
+        AssetView {
+            name: asset.name.clone(),
+            page: registry::href(&asset.code),
+            status: sentence(asset.status.name(lens.lang)),
+            href: address.as_deref().and_then(view::link),
+            address,
+        }
     };
-    ticket.assets.iter().map(view).collect()
+    ticket.assets.iter().map(shown).collect()
+}
+
+fn in_the_way(ticket: &TicketOut, lens: &Lens) -> Option<String> {
+    if ticket.state != State::Submitted {
+        return None;
+    }
+    let named = |asset: &tickets::AssetRef| NamedAsset { id: asset.id, name: asset.name.clone(), status: asset.status };
+    let assets: Vec<NamedAsset> = ticket.assets.iter().map(named).collect();
+    in_order(&assets).err().map(|refusal| refusal.detail(lens.lang))
 }
 
 fn standing(room: &mut Room<'_, '_>, ticket: &TicketOut, key: &str) -> Outcome<Standing> {

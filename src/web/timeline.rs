@@ -96,7 +96,7 @@ pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
     }
 }
 
-fn who(event: &EventOut, lens: &Lens) -> String {
+pub fn who(event: &EventOut, lens: &Lens) -> String {
     if event.actor.label.starts_with("system:") {
         lens.t("event.system").to_owned()
     } else if event.actor.service {

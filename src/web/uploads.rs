@@ -5,6 +5,7 @@ use crate::actions::attachments::{self, NewFile};
 use crate::domain::refusal::{Arg, Code, Fault, Kind, Refusal};
 use crate::http::identity::Credentials;
 use crate::http::uploads::{self, Received, not_kept, unreadable, within};
+use crate::queries::attachments as views;
 use crate::transaction::{Failure, Outcome};
 use crate::web::form::{CSRF, FILES, Form, Kept, TEXT_BYTES_MAX, too_large};
 use crate::web::visit::Visit;
@@ -100,6 +101,19 @@ async fn keep(visit: &Visit, form: &mut Form, received: Vec<Received>) -> Outcom
     if received.is_empty() {
         return Ok(());
     }
+    let credentials = credentials(visit, form)?;
+    let more = received.iter().map(|file| file.arrived.blob().size_bytes).sum();
+    if let Err(failure) = visit.state.read(&credentials, move |read, who| views::room(read, who, more, None)).await {
+        for file in received {
+            file.arrived.abandon().await;
+        }
+        let Failure::Refused(refusal) = failure else { return Err(failure) };
+        if refusal.code != Code::FileDayLimit {
+            return Err(refusal.into());
+        }
+        form.refused_file = Some(told_of_the_field(refusal));
+        return Ok(());
+    }
     let names: Vec<String> = received.iter().map(|file| file.name.clone()).collect();
     let mut files = Vec::with_capacity(received.len());
     for Received { name, media_type, arrived } in received {
@@ -107,7 +121,6 @@ async fn keep(visit: &Visit, form: &mut Form, received: Vec<Received>) -> Outcom
         let (sha256, size_bytes) = (blob.sha256, blob.size_bytes);
         files.push(NewFile { name, media_type: media_type.to_owned(), sha256, size_bytes });
     }
-    let credentials = credentials(visit, form)?;
     let ids = visit.state.write(&credentials, move |tx, who| attachments::keep(tx, who, files)).await?;
     form.files.extend(ids.into_iter().zip(names).map(|(id, name)| Kept { id, name }));
     Ok(())

@@ -1,5 +1,6 @@
 //! What several pages show alike: the light, a ticket's line, the list's foot, files.
 
+use crate::domain::indicator;
 use crate::domain::reminder::ReminderState;
 use crate::domain::ticket::Act;
 use crate::domain::vocabulary::{Light, State};
@@ -170,6 +171,22 @@ fn size(bytes: i64) -> String {
             format!("{}.{} MB", tenths / 10, tenths % 10)
         }
     }
+}
+
+/// Where an address leads, if a browser can go there.
+#[must_use]
+pub fn link(address: &str) -> Option<String> {
+    match address.split_once("://") {
+        Some(("http" | "https", _)) => Some(address.to_owned()),
+        Some(_) | None => None,
+    }
+}
+
+/// An indicator by code and name; what no catalogue knows, as it was written.
+#[must_use]
+pub fn indicator(code: &str, lens: &Lens) -> String {
+    let known = indicator::find(code);
+    known.map_or_else(|| code.to_owned(), |known| format!("{code} {}", known.name.pick(lens.lang)))
 }
 
 /// A choice of a list.

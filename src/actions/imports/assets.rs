@@ -1,21 +1,22 @@
 //! Websites and new-media accounts from a file, tied to the findings that name them.
 
 use super::{Fate, Imported, Tally, unknown_notice};
+use crate::actions::assets::{NOBODY, checked, facts, save};
 use crate::actions::findings::{self, FindingFields};
 use crate::actions::notices::{taken, units_of};
-use crate::actions::record::{must_be_saved, record, record_births};
+use crate::actions::record::record_births;
 use crate::domain::actor::Actor;
+use crate::domain::asset::AssetStatus;
 use crate::domain::audit::Stream;
 use crate::domain::check::Check;
 use crate::domain::id::{AssetId, FindingId, UnitId};
-use crate::domain::refusal::{Code, Fault, Place};
-use crate::domain::vocabulary::UnitKind;
+use crate::domain::refusal::{Arg, Code, Fault, Place};
+use crate::domain::vocabulary::{AssetKind, UnitKind};
 use crate::files::imports::{AssetRow as Given, Sheet};
 use crate::store::assets::{self, AssetRow};
 use crate::store::notices;
 use crate::store::units::UnitRow;
 use crate::transaction::{Outcome, Tx};
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 pub(super) fn import(tx: &mut Tx<'_>, actor: &Actor, notice: Option<&str>, sheet: &Sheet<Given>) -> Outcome<Imported> {
@@ -34,7 +35,7 @@ pub(super) fn import(tx: &mut Tx<'_>, actor: &Actor, notice: Option<&str>, sheet
     }
     let ties = ties(tx, notice, &wanted, &mut tally)?;
     if tally.faults.is_empty() {
-        save(tx, actor, &held, &wanted, &mut tally)?;
+        keep(tx, actor, &held, &wanted, &mut tally)?;
         for (finding, all) in ties {
             let fields = FindingFields { assets: Some(all), ..FindingFields::default() };
             findings::update(tx, actor, finding, None, &fields)?;
@@ -65,14 +66,27 @@ fn plan(
     let sponsor = unit(&given.unit_code, "/unit_code", &mut check);
     let supervising =
         given.supervising_unit_code.as_deref().and_then(|code| unit(code, "/supervising_unit_code", &mut check));
-    let code = check.code("/code", &given.code, 64);
-    tally.of_row(given.row, check.done(()).map_err(Into::into))?;
-    // Only a fault leaves it without a sponsor, and then nothing is saved.
-    let unit_id = sponsor.unwrap_or(UnitId(uuid::Uuid::nil()));
     let sheet = tally.sheet;
+    let row = said_of(tx, sheet, given, held, (sponsor.unwrap_or(NOBODY), supervising));
+    if let Some(held) = held {
+        fixed(&mut check, given, held);
+    }
+    let row = checked(&mut check, row, held, tx.office.today(tx.now));
+    tally.of_row(given.row, check.done(()).map_err(Into::into))?;
+    Ok(row)
+}
+
+/// The row as the file has it; what the file has no column for stays.
+fn said_of(
+    tx: &Tx<'_>,
+    sheet: &Sheet<Given>,
+    given: &Given,
+    held: Option<&AssetRow>,
+    (unit_id, supervising): (UnitId, Option<UnitId>),
+) -> AssetRow {
     let mut row = held.cloned().unwrap_or_else(|| AssetRow {
         id: tx.id(),
-        code,
+        code: given.code.clone(),
         kind: given.kind,
         name: String::new(),
         address: None,
@@ -82,18 +96,51 @@ fn plan(
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
+        status: given.status.unwrap_or(AssetStatus::Active),
+        site_code: None,
+        icp_no: None,
+        security_filing_no: None,
+        platform_id: None,
+        certified_entity: None,
+        opened_on: None,
     });
-    row.kind = given.kind;
     row.name.clone_from(&given.name);
     row.unit_id = unit_id;
-    row.platform = given.platform.map(str::to_owned);
-    if sheet.has("address") {
-        row.address.clone_from(&given.address);
+    row.platform = given.platform;
+    for (column, held, said) in [
+        ("address", &mut row.address, &given.address),
+        ("site_code", &mut row.site_code, &given.site_code),
+        ("icp_no", &mut row.icp_no, &given.icp_no),
+        ("security_filing_no", &mut row.security_filing_no, &given.security_filing_no),
+        ("platform_id", &mut row.platform_id, &given.platform_id),
+        ("certified_entity", &mut row.certified_entity, &given.certified_entity),
+    ] {
+        if sheet.has(column) {
+            held.clone_from(said);
+        }
+    }
+    if sheet.has("opened_on") {
+        row.opened_on = given.opened_on;
     }
     if sheet.has("supervising_unit_code") {
         row.supervising_unit_id = supervising;
     }
-    Ok(row)
+    row
+}
+
+/// A file neither turns a website into an account nor moves a status: each has rules of its own.
+fn fixed(check: &mut Check, given: &Given, held: &AssetRow) {
+    if given.kind != held.kind {
+        let kind = match held.kind {
+            AssetKind::Website => Arg::both("网站", "website"),
+            AssetKind::NewMedia => Arg::both("新媒体账号", "new-media account"),
+        };
+        check.fault(Fault::at("/kind", Code::AssetKindFixed).with("asset", &held.name).with("kind", kind));
+    }
+    if given.status.is_some_and(|status| status != held.status) {
+        let fault = Fault::at("/status", Code::AssetStatusMoves).with("asset", &held.name);
+        check.fault(fault.with("status", held.status.words()));
+    }
 }
 
 /// Findings that get further assets, each with all that it will have.
@@ -136,7 +183,7 @@ fn ties(
     Ok(more.into_iter().filter_map(|finding| tied.remove_entry(&finding)).collect())
 }
 
-fn save(
+fn keep(
     tx: &mut Tx<'_>,
     actor: &Actor,
     held: &HashMap<String, AssetRow>,
@@ -148,25 +195,16 @@ fn save(
         let fate = match held.get(&row.code) {
             None => {
                 assets::insert(tx.conn, row).map_err(|fault| taken(fault, "code", &row.code))?;
-                births.push((Stream::Asset(row.id), "asset.created", said(row)));
+                births.push((Stream::Asset(row.id), "asset.created", facts(row)));
                 Fate::Created
             }
             Some(held) if held == row => Fate::Unchanged,
             Some(held) => {
-                let version = record(tx, actor, Stream::Asset(row.id), "asset.changed", &said(row))?;
-                let row = AssetRow { version, updated_at: tx.now, ..row.clone() };
-                must_be_saved(assets::save(tx.conn, &row, held.version)?, held.version)?;
+                save(tx, actor, held, row.clone(), "asset.changed", &facts)?;
                 Fate::Updated
             }
         };
         tally.note(given.row, &given.code, fate);
     }
     record_births(tx, actor, &births)
-}
-
-fn said(row: &AssetRow) -> Value {
-    json!({
-        "code": row.code, "kind": row.kind, "name": row.name, "address": row.address, "platform": row.platform,
-        "unit_id": row.unit_id, "supervising_unit_id": row.supervising_unit_id,
-    })
 }

@@ -7,6 +7,7 @@ mod feedback;
 mod frame;
 mod mail;
 mod notices;
+mod registry;
 mod rules;
 mod statistics;
 mod tickets;
@@ -18,13 +19,14 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 9] = [
+const ALL: [&[Text]; 10] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
     feedback::TEXTS,
     notices::TEXTS,
     mail::TEXTS,
+    registry::TEXTS,
     rules::TEXTS,
     statistics::TEXTS,
     errors::TEXTS,

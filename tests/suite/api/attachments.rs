@@ -1,9 +1,14 @@
 //! Files: in through a form, out as downloads, seen by whoever sees what they belong to.
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, until};
+use crate::support::archive::zip;
+use crate::support::round;
+use chrono::TimeDelta;
 use rectify::domain::audit::hex;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::io::Write;
+use std::net::TcpStream;
 
 const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\nendobj\n%%EOF\n";
 
@@ -118,6 +123,164 @@ fn whoever_uploads_without_end_is_held_back() {
     assert_eq!(refused.problem(), "429 service.too_many");
     assert_eq!(refused.header("retry-after"), Some("600"));
     app.by("leader").upload("/api/v1/attachments", &[("a.txt", b"a")]).is(201);
+}
+
+#[test]
+fn every_kind_is_taken_under_its_own_name_and_under_no_other() {
+    let app = TestApp::start();
+    let liaison = app.by("liaison");
+    let content = "[Content_Types].xml";
+    let kinds = [
+        ("pdf", PDF.to_vec()),
+        ("ofd", zip(&["OFD.xml", "Doc_0/Document.xml"])),
+        ("docx", zip(&[content, "_rels/.rels", "word/document.xml"])),
+        ("xlsx", zip(&[content, "xl/workbook.xml"])),
+        ("zip", zip(&["整改材料/1.jpg", "说明.txt"])),
+        ("jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0".to_vec()),
+        ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec()),
+        ("txt", "整改报告".as_bytes().to_vec()),
+    ];
+    for (own, bytes) in &kinds {
+        for (extension, _) in &kinds {
+            let answer = liaison.upload("/api/v1/attachments", &[(&format!("a.{extension}"), bytes)]);
+            assert_eq!(answer.status, if own == extension { 201 } else { 415 }, "{own} as {extension}");
+        }
+        if bytes.starts_with(b"PK") {
+            let cut = liaison.upload("/api/v1/attachments", &[(&format!("a.{own}"), &bytes[..bytes.len() - 1])]);
+            assert_eq!(cut.problem(), "415 file.type", "{own} cut off");
+        }
+    }
+    for html in ["<!DOCTYPE html><script>alert(1)</script>", "<html><body>", "  <script>alert(1)</script>"] {
+        for name in ["a.pdf", "a.docx", "a.zip", "a.txt", "a.csv", "a.html", "a.htm", "a.svg"] {
+            let answer = liaison.upload("/api/v1/attachments", &[(name, html.as_bytes())]);
+            assert_eq!(answer.problem(), "415 file.type", "{name} {html}");
+        }
+    }
+}
+
+#[test]
+fn a_hostile_name_is_kept_without_its_tricks_or_not_at_all() {
+    let app = TestApp::start();
+    let liaison = app.by("liaison");
+    for (sent, kept) in [
+        ("../../../etc/cron.d/报告.pdf", "报告.pdf"),
+        ("/etc/passwd.pdf", "passwd.pdf"),
+        ("整改\u{202e}报告\u{200b}.pdf", "整改报告.pdf"),
+        ("a.exe.pdf", "a.exe.pdf"),
+        ("<img src=x>.pdf", "<img src=x>.pdf"),
+        ("100%25;x=y.pdf", "100%25;x=y.pdf"),
+        ("'; DROP TABLE attachments; --.pdf", "'; DROP TABLE attachments; --.pdf"),
+        ("…．．.PDF", "…．．.PDF"),
+    ] {
+        let made = liaison.upload("/api/v1/attachments", &[(sent, PDF)]).is(201);
+        assert_eq!(made.at("/items/0/name"), kept);
+        let got = liaison.get(&format!("/api/v1/attachments/{}", made.at("/items/0/id"))).is(200);
+        let disposition = got.header("content-disposition").unwrap();
+        assert!(disposition.starts_with("attachment; filename=\"") && disposition.is_ascii(), "{disposition}");
+        assert_eq!(disposition.matches('"').count(), 2, "{disposition}");
+        assert_eq!(got.header("x-content-type-options"), Some("nosniff"));
+    }
+    let long = format!("{}.pdf", "长".repeat(300));
+    for (sent, problem) in [
+        ("a.pdf.exe", "415 file.type"),
+        ("a.pdf.", "415 file.type"),
+        ("a.pdf\u{202e}fdp.exe", "415 file.type"),
+        (".pdf", "415 file.type"),
+        ("..", "415 file.type"),
+        (long.as_str(), "422 request.invalid /file field.too_long"),
+    ] {
+        assert_eq!(liaison.upload("/api/v1/attachments", &[(sent, PDF)]).problem(), problem, "{sent}");
+    }
+    // One content under eight names.
+    assert_eq!(walk(&app.data.path().join("attachments")).len(), 1);
+}
+
+#[test]
+fn a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not() {
+    let app = TestApp::start_with(|config| config.files.max_file_mb = 1, |_| {});
+    let full = vec![b'a'; 1024 * 1024];
+    app.by("liaison").upload("/api/v1/attachments", &[("a.txt", &full)]).is(201);
+    let over = app.by("liaison").upload("/api/v1/attachments", &[("a.txt", &[full.as_slice(), b"a"].concat())]);
+    assert_eq!(over.problem(), "413 file.too_large");
+    assert!(over.at("/detail").contains("1 MB"), "{}", over.text());
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_refused_and_leaves_nothing() {
+    let app = TestApp::start();
+    let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhalf a f";
+    let kind = Some("multipart/form-data; boundary=x");
+    let cut = app.by("liaison").send("POST", "/api/v1/attachments", kind, head.into());
+    assert_eq!(cut.problem(), "400 request.malformed");
+    // The same from somebody whose line breaks.
+    let mut line = TcpStream::connect(app.url.strip_prefix("http://").unwrap()).unwrap();
+    let request = format!(
+        "POST /api/v1/attachments HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 10000000\r\n\r\n{head}",
+        app.token("liaison")
+    );
+    line.write_all(request.as_bytes()).unwrap();
+    line.write_all(&vec![b'a'; 6 * 1024 * 1024]).unwrap();
+    let folder = app.data.path().join("attachments");
+    until("its first part is on the disk", || !walk(&folder).is_empty());
+    drop(line);
+    until("what came of it is dropped", || walk(&folder).is_empty());
+}
+
+#[test]
+fn what_one_person_uploads_in_a_day_has_a_limit_that_is_told_with_what_is_used() {
+    let app = TestApp::start_with(|config| config.files.max_user_day_mb = 1, |_| {});
+    let part = |letter: u8, size: usize| vec![letter; size];
+    let liaison = app.by("liaison");
+    let first = part(b'a', 600 * 1024);
+    liaison.with("Idempotency-Key", "one").upload("/api/v1/attachments", &[("a.txt", &first)]).is(201);
+    let refused = liaison.upload("/api/v1/attachments", &[("b.txt", &part(b'b', 500 * 1024))]);
+    assert_eq!(refused.problem(), "429 file.day_limit");
+    let detail = refused.at("/detail");
+    assert!(detail.contains("1 MB") && detail.contains("600 KB") && detail.contains("500 KB"), "{detail}");
+    // 09:00 in the office: fifteen hours are left.
+    assert_eq!(refused.header("retry-after"), Some("54000"));
+    assert_eq!(walk(&app.data.path().join("attachments")).len(), 1, "nothing of it is kept");
+    liaison.upload("/api/v1/attachments", &[("c.txt", &part(b'c', 424 * 1024))]).is(201);
+    assert_eq!(liaison.upload("/api/v1/attachments", &[("d.txt", b"d")]).problem(), "429 file.day_limit");
+    let again = liaison.with("Idempotency-Key", "one").upload("/api/v1/attachments", &[("a.txt", &first)]).is(201);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"), "a repeat takes no room");
+    app.by("leader").upload("/api/v1/attachments", &[("d.txt", b"d")]).is(201);
+    app.pass(TimeDelta::hours(16));
+    liaison.upload("/api/v1/attachments", &[("d.txt", b"d")]).is(201);
+}
+
+#[test]
+fn the_files_of_a_ticket_have_a_limit_and_those_of_its_letters_count() {
+    let app = TestApp::start_with(|config| config.files.max_ticket_mb = 1, |_| {});
+    round::acknowledged(&app);
+    let liaison = app.by("liaison");
+    let upload = |letter: u8, size: usize| {
+        liaison.upload("/api/v1/attachments", &[("a.txt", &vec![letter; size])]).is(201).at("/items/0/id")
+    };
+    let (first, second) = (upload(b'a', 600 * 1024), upload(b'b', 500 * 1024));
+    let progress = |ids: &[&String]| {
+        let body = json!({"text": "进展", "attachment_ids": ids});
+        liaison.post("/api/v1/tickets/2026Q1-F01-01/progress", body)
+    };
+    progress(&[&first]).is(200);
+    let refused = progress(&[&second]);
+    assert_eq!(refused.problem(), "422 request.invalid /attachment_ids file.ticket_limit");
+    let detail = refused.at("/errors/0/detail");
+    for part in ["2026Q1-F01-01", "1 MB", "600 KB", "500 KB"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    progress(&[&first]).is(200);
+    let letter = |id: &String| {
+        let mut letter = round::letter();
+        letter["attachment_ids"] = json!([id]);
+        liaison.post("/api/v1/feedback", letter)
+    };
+    assert_eq!(letter(&second).problem(), "422 request.invalid /attachment_ids file.ticket_limit");
+    letter(&upload(b'c', 424 * 1024)).is(201);
+    let body = json!({"decision": "return", "reason": "补充", "due_on": "2026-03-20"});
+    app.by("coordinator").post("/api/v1/tickets/2026Q1-F01-01/review", body).is(200);
+    assert!(progress(&[&upload(b'd', 1)]).at("/errors/0/detail").contains("1 MB are used"));
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

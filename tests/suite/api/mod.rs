@@ -1,5 +1,6 @@
 //! The REST interface as a caller meets it.
 
+mod assets;
 mod attachments;
 mod calendars;
 mod conventions;

@@ -27,8 +27,8 @@ fn mixed(app: &TestApp) {
     let notice = json!({"code": "2026Q2", "title": "第二季度", "deadline": {"on": "2026-04-10"}});
     coordinator.post("/api/v1/notices", notice).is(201);
     for (code, indicator, units) in [
-        ("F1", json!("信息不更新"), json!(["430502", "430503", "sjj", "430502-edu"])),
-        ("F2", json!("互动回应差"), json!(["430502", "430503", "sjj"])),
+        ("F1", json!("W3"), json!(["430502", "430503", "sjj", "430502-edu"])),
+        ("F2", json!("M3"), json!(["430502", "430503", "sjj"])),
     ] {
         let finding = json!({"code": code, "title": "t", "text": "t", "indicator": indicator, "unit_ids": units});
         coordinator.post("/api/v1/notices/2026Q2/findings", finding).is(201);

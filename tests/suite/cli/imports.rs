@@ -211,6 +211,98 @@ fn a_file_that_is_missing_or_no_table_is_told_plainly() {
     assert!(done.err.contains("units, users, findings"), "{}", done.err);
 }
 
+const REGISTRY: &str = "对象编号,类别,名称,首页网址,网站标识码,ICP备案号,公安备案号,注册平台,账号ID,认证主体,开设日期,状态,主办单位代码,主管单位代码\n\
+    w1,网站,双清区人民政府网站,www.shuangqing.gov.cn,4305020001,湘ICP备10036469号,湘公网安备43050202000142号,,,,,正常运行,430502,general-office\n\
+    m1,新媒体,双清发布,,,,,微信公众号,gh_1,双清区人民政府,2019/5/6,注销中,430502,\n\
+    m2,政务新媒体,大祥发布,,,,,抖音,,,,,430503,general-office\n";
+
+#[test]
+fn a_registry_is_taken_in_whole_and_recognised_when_it_comes_again() {
+    let room = Room::new();
+    room.counts("units", UNITS, &[]);
+    assert_eq!(room.counts("assets", REGISTRY, &["--dry-run"]), [3, 0, 0]);
+    assert_eq!(room.counts("assets", REGISTRY, &[]), [3, 0, 0]);
+    let events = room.events();
+    assert_eq!(room.counts("assets", REGISTRY, &[]), [0, 0, 3]);
+    assert_eq!(room.counts("assets", REGISTRY.replace("gh_1", "gh_2"), &[]), [0, 1, 2]);
+    assert_eq!(room.events(), events + 1);
+    // A column that is left out keeps its values.
+    assert_eq!(
+        room.counts("assets", "code,kind,name,unit_code\nw1,website,双清区人民政府网站,430502\n", &[]),
+        [0, 0, 1]
+    );
+    let kept = room.open().world.read_now(|read| {
+        let rows = rectify::store::assets::by_codes(read.conn, &["w1".to_owned(), "m1".to_owned()])?;
+        let mut told: Vec<_> = rows.into_iter().map(|row| (row.code, row.site_code, row.status.as_str())).collect();
+        told.sort();
+        Ok(told)
+    });
+    let expected =
+        [("m1".to_owned(), None, "deregistering"), ("w1".to_owned(), Some("4305020001".to_owned()), "active")];
+    assert_eq!(kept.unwrap(), expected);
+}
+
+#[test]
+fn every_bad_cell_of_a_registry_is_told_with_its_reason() {
+    let room = Room::new();
+    room.counts("units", UNITS, &[]);
+    let bad = REGISTRY
+        .replace("4305020001", "430502")
+        .replace("湘ICP备10036469号", "10036469")
+        .replace("湘公网安备43050202000142号", "1")
+        .replace("www.shuangqing.gov.cn", "ftp://x.cn")
+        .replace("注销中", "已关")
+        .replace("抖音", "博客");
+    let done = room.import("assets", bad, &[]).failed();
+    for told in [
+        "assets.csv:2 \"首页网址\": Must be a web address",
+        "assets.csv:2 \"网站标识码\": A site identification code is ten digits",
+        "assets.csv:2 \"ICP备案号\": An ICP number looks like",
+        "assets.csv:2 \"公安备案号\": A public-security filing number",
+        "assets.csv:3 \"状态\": Choose one of applied",
+        "assets.csv:4 \"注册平台\": Choose one of wechat_official",
+        "6 faults, nothing was changed.",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+    let bad = REGISTRY.replace("注销中", "已报备关停").replace("430503", "nowhere").replace("www.shuang", "x.shuang");
+    let done = room.import("assets", bad.replace(",,,,正常运行", ",gh_3,,,正常运行"), &[]).failed();
+    for told in [
+        "assets.csv:2 \"账号ID\": A website has no such thing",
+        "assets.csv:3 \"状态\": Choose one of applied, active",
+        "assets.csv:4 \"主办单位代码\": There is no nowhere.",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+    assert_eq!(room.counts("assets", REGISTRY, &[]), [3, 0, 0]);
+    let moved = REGISTRY.replace("注销中", "平台已注销").replace("m2,政务新媒体", "m2,网站").replace("抖音", "");
+    let done = room.import("assets", moved, &[]).failed();
+    for told in [
+        "assets.csv:3 \"状态\": 双清发布 is deregistering. A status changes by a transition only",
+        "assets.csv:4 \"类别\": 大祥发布 is a new-media account and stays one",
+    ] {
+        assert!(done.err.contains(told), "{told}: {}", done.err);
+    }
+}
+
+#[test]
+fn a_finding_is_imported_with_an_indicator_by_code_or_by_a_name_that_is_its_alone() {
+    let room = Room::new();
+    room.counts("units", UNITS, &[]);
+    room.draft("2021Q2");
+    let notice = ["--notice", "2021Q2"];
+    let file = "问题编号,问题标题,问题内容,对应指标,责任单位代码\nF01,首页,首页不更新,首页不更新,430502\nF02,内容,内容不更新,m2,430503\n";
+    assert_eq!(room.counts("findings", file, &notice), [2, 0, 0]);
+    assert_eq!(room.counts("findings", file, &notice), [0, 0, 2]);
+    assert_eq!(
+        room.counts("findings", file.replace(",m2,", ",M2,").replace("首页不更新,4", "W3,4"), &notice),
+        [0, 0, 2]
+    );
+    let done = room.import("findings", file.replace(",m2,", ",互动回应差,"), &notice).failed();
+    let told = "findings.csv:3 \"对应指标\": 互动回应差 is no indicator of 国办秘函〔2019〕19号. Choose one of W1 ";
+    assert!(done.err.contains(told), "{}", done.err);
+}
+
 #[test]
 fn a_finding_of_a_file_may_repeat_one_that_was_issued_before() {
     let room = Room::new();

@@ -96,7 +96,8 @@ impl TestApp {
             "rectify.invalid",
             "http://localhost",
         )
-        .unwrap();
+        .unwrap()
+        .with_file_limits(config.files.limits());
         let tokens = world.write_now(seed).unwrap();
         let state = State::new(world.clone(), &config, data.path(), Vec::new(), None).unwrap();
         let (url, server) = serve(state.clone(), pages);

@@ -1,6 +1,7 @@
 //! What tests stand on. For every part of the suite.
 
 pub mod app;
+pub mod archive;
 pub mod bureau;
 pub mod client;
 pub mod contents;

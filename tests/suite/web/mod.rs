@@ -8,6 +8,7 @@ mod languages;
 mod letters;
 mod notices;
 pub mod reader;
+mod registry;
 mod rules;
 mod sign_in;
 mod statistics;

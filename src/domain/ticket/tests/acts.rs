@@ -527,3 +527,28 @@ fn what_is_allowed_changes_with_the_hour() {
     assert_eq!(names("08-27 23:59"), "progress feedback extension comment");
     assert_eq!(names("08-28 00:00"), "progress feedback comment");
 }
+
+#[test]
+fn an_asset_out_of_order_keeps_a_ticket_from_acceptance_and_from_nothing_else() {
+    use crate::domain::asset::{AssetStatus, NamedAsset};
+    use crate::domain::id::AssetId;
+    let life = Life::in_progress().then("08-20 10:00", &liaison(), done("2021-08-19"));
+    let naming = |status| {
+        let asset = NamedAsset { id: AssetId(Uuid::from_u128(60)), name: "网警巡查执法".to_owned(), status };
+        Ticket { assets: vec![asset], ..life.ticket.clone() }
+    };
+    let now = at("08-23 10:00");
+    for status in AssetStatus::ALL.iter().copied() {
+        let ticket = naming(status);
+        let allowed = ticket.allowed(&coordinator(), &office(), now);
+        assert_eq!(allowed.contains(&Act::Accept), !status.contradicts_acceptance(), "{status}");
+        assert!(allowed.contains(&Act::Return), "{status}");
+        let outcome = apply(&ticket, &coordinator(), accept(), &office(), now);
+        match outcome {
+            Ok(change) => assert_eq!(change.ticket.state, State::Accepted, "{status}"),
+            Err(refusal) => assert_eq!(refusal.code, Code::AssetContradicts, "{status}"),
+        }
+    }
+    let refused = permit(&naming(AssetStatus::Unreported), &liaison(), Act::Accept, &office(), now).unwrap_err();
+    assert_eq!(refused.code, Code::RoleRequired, "who may not decide isn't told why it can't be decided");
+}
