@@ -1,5 +1,6 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
+pub mod access;
 pub mod attachments;
 pub mod calendars;
 pub mod clock;
