@@ -7,6 +7,7 @@ use crate::domain::office::Office;
 use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
 use crate::store::{Backend, Conn, Db, StoreError, reference, savepoint};
+use chrono::NaiveDate;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -163,6 +164,12 @@ impl World {
             office,
             reference: Arc::new(RwLock::new(Arc::new(reference))),
         })
+    }
+
+    /// The office's local date.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.office.today(self.clock.now())
     }
 
     /// One change, durable when this returns `Ok`.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod attachments;
 pub mod calendars;
+pub mod checkpoints;
 pub mod clock;
 pub mod feedback;
 pub mod findings;

@@ -13,9 +13,10 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 27] = templates![
     "account.html",
     "act.html",
+    "audit.html",
     "calendar.html",
     "desk.html",
     "error.html",

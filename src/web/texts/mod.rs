@@ -2,6 +2,7 @@
 //! argument, `{name:one|many}` for the word that fits its number.
 
 mod acts;
+mod audit;
 mod errors;
 mod feedback;
 mod frame;
@@ -17,7 +18,7 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 8] = [
+const ALL: [&[Text]; 9] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
@@ -25,6 +26,7 @@ const ALL: [&[Text]; 8] = [
     notices::TEXTS,
     mail::TEXTS,
     rules::TEXTS,
+    audit::TEXTS,
     errors::TEXTS,
 ];
 
