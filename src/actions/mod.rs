@@ -5,6 +5,7 @@ pub mod attachments;
 pub mod calendars;
 pub mod checkpoints;
 pub mod clock;
+pub mod erase;
 pub mod feedback;
 pub mod findings;
 pub mod idempotency;

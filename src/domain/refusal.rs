@@ -195,6 +195,10 @@ catalogue! {
     LastAdmin = "user.last_admin" Conflict: "至少须保留一名管理员", "One admin must remain";
         "{login} 是最后一名在用的管理员。请先指定另一名管理员。", "{login} is the last active admin. Make somebody else one first.";
 
+    UserActive = "user.active" Conflict: "用户仍在用", "The user is still active";
+        "{login} 仍在用。请先停用，再清除其个人信息。", "{login} is still active. Disable the account first, then remove its personal data.";
+    UserErased = "user.erased" Conflict: "个人信息已清除", "The personal data is gone already";
+        "{login} 的个人信息此前已清除。", "That of {login} was removed before.";
 
     MessageState = "message.state" Conflict: "邮件当前状态不允许此操作", "The mail's state does not allow this";
         "当前状态：{state}。正在发送的请稍候再试；已发送或已取消的不能再改。", "It is {state}. Try again later if it is being sent; one that was sent or cancelled can't be changed.";
