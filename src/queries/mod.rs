@@ -16,6 +16,7 @@ pub mod rehearsal;
 pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
+pub mod statistics;
 pub mod tickets;
 pub mod timeline;
 pub mod units;

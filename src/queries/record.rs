@@ -10,7 +10,7 @@ use crate::domain::vocabulary::Role;
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::unknown;
-use crate::queries::timeline::{ActorOut, units_in};
+use crate::queries::timeline::{ActorOut, Programs, units_in};
 use crate::store::events::{EventFilter, EventRow};
 use crate::store::{assets, events, notices, tickets, units, users};
 use crate::transaction::{Outcome, Read};
@@ -135,13 +135,14 @@ fn shown(read: &mut Read<'_>, rows: Vec<EventRow>) -> Outcome<Vec<RecordOut>> {
     let payloads: Vec<Option<Value>> =
         rows.iter().map(|row| row.payload.as_deref().and_then(|text| serde_json::from_str(text).ok())).collect();
     let names = UnitNames::load(read, payloads.iter().flatten().flat_map(units_in))?;
+    let programs = Programs::among(read, rows.iter().map(|row| row.actor.as_str()))?;
     let subjects = subjects(read, &rows)?;
     let lines = rows.into_iter().zip(payloads).map(|(row, payload)| RecordOut {
         id: row.id,
         subject: subjects.get(&row.stream).cloned(),
         seq: row.seq,
         at: row.at,
-        actor: ActorOut { label: row.actor, name: row.actor_name },
+        actor: programs.actor(row.actor, row.actor_name),
         act: row.act,
         units: payload.as_ref().map(units_in).unwrap_or_default().into_iter().map(|id| names.get(id)).collect(),
         payload,

@@ -1,11 +1,12 @@
 //! The ticket as people and programs see it, alone and in lists: the same row for JSON and pages.
 
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Scope};
+use crate::domain::calendar::start_of_day;
 use crate::domain::deadline::{Explanation, Wording};
 use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
-use crate::domain::standing::{first_green_on, standing};
+use crate::domain::standing::{days_in_review, first_green_on, standing};
 use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
@@ -60,6 +61,8 @@ pub struct TicketOut {
     pub acknowledged_at: Option<Instant>,
     pub completed_on: Option<NaiveDate>,
     pub submitted_at: Option<Instant>,
+    /// Working days for which it has waited for its review; null while it doesn't.
+    pub days_in_review: Option<i64>,
     pub accepted_at: Option<Instant>,
     pub look_back_on: Option<NaiveDate>,
     pub verified_at: Option<Instant>,
@@ -118,6 +121,24 @@ text_enum! {
         DueOnDescending = "-due_on",
         UpdatedDescending = "-updated_at",
         Reference = "reference",
+        /// Of those that were submitted, the oldest submission first.
+        Submitted = "submitted_at",
+    }
+}
+
+text_enum! {
+    /// What waits for somebody's decision beside the state.
+    Awaited { Extension = "extension", Objection = "objection", Milestone = "milestone" }
+}
+
+impl Awaited {
+    /// A request of the unit; a milestone is none.
+    const fn request(self) -> Option<Pending> {
+        match self {
+            Self::Extension => Some(Pending::Extension),
+            Self::Objection => Some(Pending::Objection),
+            Self::Milestone => None,
+        }
     }
 }
 
@@ -128,6 +149,7 @@ impl TicketOrder {
             Self::DueOnDescending => TicketSort::DueOnDescending,
             Self::UpdatedDescending => TicketSort::UpdatedDescending,
             Self::Reference => TicketSort::Reference,
+            Self::Submitted => TicketSort::Submitted,
         }
     }
 }
@@ -151,17 +173,27 @@ pub struct TicketQuery {
     pub ball: Vec<Ball>,
     pub overdue: Option<bool>,
     pub unacknowledged: Option<bool>,
-    /// A request that waits for a decision.
-    pub pending: Vec<Pending>,
+    /// A request, or a milestone reported as reached, that waits for a decision.
+    pub pending: Vec<Awaited>,
     /// First due date, included.
     pub due_from: Option<NaiveDate>,
     /// Last due date, included.
     pub due_to: Option<NaiveDate>,
     /// Last day of the look-back, included.
     pub look_back_to: Option<NaiveDate>,
+    /// Last day of the newest submission, included.
+    pub submitted_to: Option<NaiveDate>,
+    /// Was the first complete submission in time? One that is still to come is neither.
+    pub on_time: Option<bool>,
+    /// Sent back at least once.
+    pub returned: Option<bool>,
+    /// At least one look-back failed.
+    pub failed_again: Option<bool>,
     pub severity: Vec<Severity>,
     /// Ids of assets.
     pub asset: Vec<AssetId>,
+    /// Ids or references of tickets: those that repeat one of them.
+    pub recurrence_of: Vec<String>,
     /// Part of the reference, the title or the finding's text.
     pub q: Option<String>,
     pub sort: Option<TicketOrder>,
@@ -169,7 +201,7 @@ pub struct TicketQuery {
 
 /// One page of the tickets in sight.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) -> Outcome<Slice<TicketOut>> {
-    let filter = resolved(read, query)?;
+    let filter = resolved(read, &actor.scope, query)?;
     let sort = query.sort.unwrap_or(TicketOrder::DueOn).sort();
     let after: Option<TicketKey> = ask.after()?;
     let as_of = as_of(read);
@@ -181,7 +213,7 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) 
 
 /// How many tickets in sight fit; the number that `list` would count.
 pub fn count(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<i64> {
-    let filter = resolved(read, query)?;
+    let filter = resolved(read, &actor.scope, query)?;
     let as_of = as_of(read);
     Ok(tickets::count(read.conn, &filter, &actor.scope, as_of)?)
 }
@@ -196,6 +228,23 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<TicketOut> 
 pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Vec<TicketOut>> {
     let context = Context::load(read, rows)?;
     Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
+}
+
+/// What a ticket has to do with others: the one that it repeats, and those that repeat it.
+#[derive(Debug, Clone, Default)]
+pub struct Recurrence {
+    pub of: Option<String>,
+    pub by: Vec<String>,
+}
+
+/// Of a ticket in sight, those in sight, by reference.
+pub fn recurrence(read: &mut Read<'_>, actor: &Actor, ticket: &TicketOut) -> Outcome<Recurrence> {
+    let of = match ticket.recurrence_of {
+        Some(id) => tickets::find(read.conn, &id.to_string(), &actor.scope)?.map(|row| row.reference),
+        None => None,
+    };
+    let by = tickets::recurrences_of(read.conn, ticket.id, &actor.scope)?;
+    Ok(Recurrence { of, by: by.into_iter().map(|(_, reference)| reference).collect() })
 }
 
 /// Why the due date is what it is, day by day.
@@ -220,10 +269,12 @@ fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
         TicketSort::DueOn | TicketSort::DueOnDescending => TicketKey::Due(row.due_on, row.id),
         TicketSort::UpdatedDescending => TicketKey::Updated(row.updated_at, row.id),
         TicketSort::Reference => TicketKey::Reference(row.reference.clone()),
+        TicketSort::Submitted => TicketKey::Submitted(row.submitted_at.unwrap_or(row.issued_at), row.id),
     }
 }
 
-fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
+fn resolved(read: &mut Read<'_>, scope: &Scope, query: &TicketQuery) -> Outcome<TicketFilter> {
+    let zone = read.office.zone;
     let mut faults = Vec::new();
     let mut notice_ids = Vec::with_capacity(query.notice.len());
     for key in &query.notice {
@@ -252,14 +303,28 @@ fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
         lights: query.light.clone(),
         overdue: query.overdue,
         unacknowledged: query.unacknowledged,
-        pending: query.pending.clone(),
+        pending: query.pending.iter().filter_map(|awaited| awaited.request()).collect(),
+        milestone_reported: query.pending.contains(&Awaited::Milestone),
         due_from: query.due_from,
         due_to: query.due_to,
         look_back_to: query.look_back_to,
+        submitted: query.sort == Some(TicketOrder::Submitted),
+        submitted_before: query.submitted_to.map(|on| start_of_day(zone, on.succ_opt().unwrap_or(on))),
+        on_time: query.on_time,
+        returned: query.returned,
+        failed_again: query.failed_again,
         severities: query.severity.clone(),
         assets: query.asset.clone(),
+        recurrences_of: Vec::new(),
         text: query.q.as_ref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
     };
+    let mut filter = filter;
+    for key in &query.recurrence_of {
+        match tickets::find(read.conn, key, scope)? {
+            Some(row) => filter.recurrences_of.push(row.id),
+            None => faults.push(unknown("recurrence_of", key)),
+        }
+    }
     if faults.is_empty() { Ok(filter) } else { Err(Refusal::invalid(faults).into()) }
 }
 
@@ -361,6 +426,10 @@ impl Context {
             acknowledged_at: row.acknowledged_at,
             completed_on: row.completed_on,
             submitted_at: row.submitted_at,
+            days_in_review: row
+                .submitted_at
+                .filter(|_| standing.ball == Ball::Coordinator)
+                .map(|at| days_in_review(at, &read.office, read.now)),
             accepted_at: row.accepted_at,
             look_back_on: row.look_back_on,
             verified_at: row.verified_at,
@@ -373,7 +442,7 @@ impl Context {
             last_reminder: row.last_reminder_id.and_then(|id| self.reminders.get(&id).cloned()),
             version: row.version,
             updated_at: row.updated_at,
-            allowed_actions: ticket.allowed(actor, read.now),
+            allowed_actions: ticket.allowed(actor, &read.office, read.now),
             milestones: ticket.milestones,
         })
     }

@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 27] = templates![
+const TEMPLATES: [(&str, &str); 29] = templates![
     "account.html",
     "act.html",
     "audit.html",
@@ -23,6 +23,7 @@ const TEMPLATES: [(&str, &str); 27] = templates![
     "feedback.html",
     "forms.html",
     "frame.html",
+    "hand_over.html",
     "issue.html",
     "letter.html",
     "letters.html",
@@ -39,6 +40,7 @@ const TEMPLATES: [(&str, &str); 27] = templates![
     "rules.html",
     "setup.html",
     "sign_in.html",
+    "statistics.html",
     "ticket.html",
     "tickets.html",
 ];

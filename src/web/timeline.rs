@@ -101,6 +101,8 @@ fn who(event: &EventOut, lens: &Lens) -> String {
         lens.t("event.system").to_owned()
     } else if event.actor.name.is_empty() {
         lens.t("event.nameless").to_owned()
+    } else if event.actor.service {
+        format!("{}{}", event.actor.name, lens.t("event.by_program"))
     } else {
         event.actor.name.clone()
     }
@@ -129,6 +131,7 @@ fn other_act(act: &str) -> Option<&'static str> {
         "notice.requirements_set" => "act.notice.requirements_set",
         "finding.added" => "act.finding.added",
         "finding.changed" => "act.finding.changed",
+        "finding.units_added" => "act.finding.units_added",
         "feedback.filed" => "act.feedback.filed",
         "unit.created" => "act.unit.created",
         "unit.changed" => "act.unit.changed",
@@ -139,6 +142,9 @@ fn other_act(act: &str) -> Option<&'static str> {
         "user.signed_out" => "act.user.signed_out",
         "user.sign_in_failed" => "act.user.sign_in_failed",
         "user.denied" => "act.user.denied",
+        "user.deputy_changed" => "act.user.deputy_changed",
+        "user.handed_over" => "act.user.handed_over",
+        "user.took_over" => "act.user.took_over",
         "user.erased" => "act.user.erased",
         "asset.created" => "act.asset.created",
         "asset.changed" => "act.asset.changed",
@@ -176,7 +182,11 @@ impl Said<'_> {
         match act {
             "ticket.issued" => (
                 t("event.issued"),
-                present([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
+                present([
+                    self.unit("fact.lead", "unit_id"),
+                    self.date("fact.due_on", "due_on"),
+                    self.plain("ticket.recurrence_of", "recurrence_reference"),
+                ]),
                 None,
             ),
             "ticket.acknowledged" => (t("event.acknowledged"), present([self.plain("fact.handler", "handler")]), None),
@@ -237,6 +247,10 @@ impl Said<'_> {
                     if self.is("approved") { t("event.extension_granted") } else { t("event.extension_refused") };
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
                 (title, facts, self.text("reason"))
+            }
+            "ticket.handed_over" => {
+                let facts = [self.plain("fact.from", "from"), self.plain("fact.handler", "to")];
+                (t("event.handed_over"), present(facts), self.text("reason"))
             }
             "ticket.due_moved" => {
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);

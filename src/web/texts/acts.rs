@@ -156,6 +156,8 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("done.urge", "已催办。", "Urged."),
     ("done.comment", "备注已添加。", "Commented."),
     ("done.issued", "通报已交办，任务已生成。", "Issued; its tickets are made."),
+    ("done.handed_over", "已移交。", "Handed over."),
+    ("done.units_added", "已追加单位并补发任务。", "The units are added; their tickets are issued."),
     ("done.notice_closed", "通报已办结。", "The notice is closed."),
     ("done.clock", "时钟已拨动。", "The clock is set."),
 ];

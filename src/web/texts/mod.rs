@@ -9,6 +9,7 @@ mod frame;
 mod mail;
 mod notices;
 mod rules;
+mod statistics;
 mod tickets;
 
 use crate::domain::words::Lang;
@@ -18,7 +19,7 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 9] = [
+const ALL: [&[Text]; 10] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
@@ -27,6 +28,7 @@ const ALL: [&[Text]; 9] = [
     mail::TEXTS,
     rules::TEXTS,
     audit::TEXTS,
+    statistics::TEXTS,
     errors::TEXTS,
 ];
 

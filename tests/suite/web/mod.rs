@@ -2,6 +2,7 @@
 
 mod acts;
 mod desk;
+mod hand_over;
 mod isolation;
 mod languages;
 mod letters;
@@ -9,3 +10,4 @@ mod notices;
 pub mod reader;
 mod rules;
 mod sign_in;
+mod statistics;
