@@ -99,6 +99,8 @@ fn event(row: &TicketRow, ids: &Ids, now: Moment) -> EventRow {
         payload: Some(BODY.to_owned()),
         salt: vec![1; 16],
         payload_digest: vec![2; 32],
+        name_salt: Some(vec![1; 16]),
+        name_digest: Some(vec![2; 32]),
         prev_hash: vec![3; 32],
         hash: vec![4; 32],
     }

@@ -8,6 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::reminder::Rule;
 use crate::domain::upload::FileLimits;
 use crate::store::{Backend, Conn, Db, StoreError, reference, savepoint};
+use chrono::NaiveDate;
 use std::sync::{Arc, RwLock};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -176,6 +177,12 @@ impl World {
     #[must_use]
     pub fn with_file_limits(self, file_limits: FileLimits) -> Self {
         Self { file_limits, ..self }
+    }
+
+    /// The office's local date.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.office.today(self.clock.now())
     }
 
     /// One change, durable when this returns `Ok`.

@@ -75,10 +75,12 @@ pub fn submit(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<F
 
     let id: FeedbackId = tx.id();
     let mut items = Vec::with_capacity(checked.items.len());
+    let mut references = Vec::with_capacity(checked.items.len());
     for (index, item) in checked.items.iter().enumerate() {
-        let row = answer_ticket(tx, actor, &author, (&notice, id), item, &letter.attachment_ids)
+        let (row, reference) = answer_ticket(tx, actor, &author, (&notice, id), item, &letter.attachment_ids)
             .map_err(|failure| below(failure, &format!("/items/{index}")))?;
         items.push(row);
+        references.push(reference);
     }
     feedback::insert(
         tx.conn,
@@ -110,12 +112,21 @@ pub fn submit(tx: &mut Tx<'_>, actor: &Actor, letter: &NewFeedback) -> Outcome<F
     files::link(tx.conn, &letter.attachment_ids, Owner::Feedback(id))?;
     let hashes: Vec<_> = files::by_ids(tx.conn, &letter.attachment_ids)?
         .into_iter()
-        .map(|file| json!({"id": file.id, "name": file.name, "sha256": file.sha256, "size": file.size_bytes}))
+        .map(|file| {
+            json!({"id": file.id, "name": file.name, "size": file.size_bytes, "media_type": file.media_type,
+                   "sha256": file.sha256})
+        })
         .collect();
+    let unit = units::find(tx.conn, author.unit_id)?.ok_or_else(Refusal::missing)?;
+    // Whole, as the receipt shows it: its hash vouches for every field of it.
     let payload = json!({
         "notice_id": notice.id, "unit_id": author.unit_id, "letter_no": checked.letter_no,
+        "notice": {"id": notice.id, "code": notice.code},
+        "unit": {"id": unit.id, "code": unit.code, "name": unit.name, "name_en": unit.name_en},
+        "references": references,
         "ticket_ids": items.iter().map(|item| item.ticket_id).collect::<Vec<_>>(),
         "requirements": rows.iter().map(|row| row.requirement_id).collect::<Vec<_>>(),
+        "answers": rows.iter().map(|row| &row.text).collect::<Vec<_>>(),
         "attachments": hashes, "received_on": author.received_on,
     });
     record(tx, actor, Stream::Feedback(id), "feedback.filed", &payload)?;
@@ -244,7 +255,7 @@ fn answer_ticket(
     (notice, feedback_id): (&NoticeRow, FeedbackId),
     item: &NewItem,
     letter_files: &[AttachmentId],
-) -> Outcome<FeedbackItemRow> {
+) -> Outcome<(FeedbackItemRow, String)> {
     let held = hold(tx, actor, &item.ticket)?;
     if held.row.notice_id != notice.id {
         let fault = Fault::at("/ticket_id", Code::FeedbackOtherNotice).with("ticket", &held.row.reference);
@@ -266,7 +277,7 @@ fn answer_ticket(
         Some(received_on) => Command::RegisterLetter { part, signatory: author.signatory.to_owned(), received_on },
     };
     let ticket_id: TicketId = act(tx, actor, &held, command)?;
-    Ok(FeedbackItemRow {
+    let row = FeedbackItemRow {
         id: tx.id::<FeedbackItemId>(),
         feedback_id,
         ticket_id,
@@ -279,7 +290,8 @@ fn answer_ticket(
         reason: None,
         decided_at: None,
         decided_by: None,
-    })
+    };
+    Ok((row, held.row.reference))
 }
 
 /// A refusal of one item, told as a fault of its place in the letter.

@@ -1,9 +1,12 @@
 //! Every change: one transaction, one event, its mails. Each takes the transaction, who acts, and the command.
 
+pub mod access;
 pub mod assets;
 pub mod attachments;
 pub mod calendars;
+pub mod checkpoints;
 pub mod clock;
+pub mod erase;
 pub mod feedback;
 pub mod findings;
 pub mod hand_over;

@@ -1,7 +1,7 @@
 //! The record: every change is one hash-chained event, written in the change's own transaction.
 
 use crate::domain::actor::Actor;
-use crate::domain::audit::{self, Link, Stream};
+use crate::domain::audit::{self, Link, Sealed, Stream};
 use crate::domain::id::EventId;
 use crate::domain::refusal::{Code, Refusal};
 use crate::store::StoreError;
@@ -12,6 +12,9 @@ use serde_json::Value;
 /// Says that `actor` did `act` on `stream`; answers the event's number, which is the row's new version.
 pub fn record(tx: &mut Tx<'_>, actor: &Actor, stream: Stream, act: &str, payload: &Value) -> Outcome<i64> {
     let name = stream.to_string();
+    if stream == Stream::Office {
+        events::hold(tx.conn, &name)?;
+    }
     let head = events::head(tx.conn, &name)?;
     let (seq, prev_hash) = head.map_or_else(|| (1, vec![0; 32]), |(seq, hash)| (seq + 1, hash));
     let row = event(tx, actor, name, (seq, prev_hash), act, payload)?;
@@ -49,23 +52,37 @@ fn event(
     act: &str,
     payload: &Value,
 ) -> Outcome<EventRow> {
-    let mut salt = vec![0; 16];
+    let mut salt = vec![0; 32];
     getrandom::fill(&mut salt).map_err(|fault| StoreError::Unavailable(format!("no random bytes: {fault}")))?;
+    // One for the payload and one for the name: either may be removed without the other.
+    let name_salt = salt.split_off(16);
+    let name_digest = audit::name_digest(&name_salt, &actor.name);
+    let id = tx.id::<EventId>();
     let payload = payload.to_string();
     let digest = audit::payload_digest(&salt, &payload);
     let who = actor.label();
-    let link =
-        Link { stream: &stream, seq, at: tx.now, actor: &who, act, payload_digest: &digest, prev_hash: &prev_hash };
+    let link = Link {
+        stream: &stream,
+        seq,
+        at: tx.now,
+        actor: &who,
+        act,
+        payload_digest: &digest,
+        prev_hash: &prev_hash,
+        sealed: Some(Sealed { id, name_digest: &name_digest }),
+    };
     let hash = audit::hash(&link).to_vec();
     Ok(EventRow {
         seq,
-        id: tx.id::<EventId>(),
+        id,
         at: tx.now,
         actor_name: actor.name.clone(),
         act: act.to_owned(),
         payload: Some(payload),
         salt,
         payload_digest: digest.to_vec(),
+        name_salt: Some(name_salt),
+        name_digest: Some(name_digest.to_vec()),
         prev_hash,
         hash,
         actor: who,

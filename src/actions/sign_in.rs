@@ -1,5 +1,6 @@
 //! Signing in and out: passwords checked at leisure, slowed down after failures; sessions that live here.
 
+use crate::actions::access::Throttle;
 use crate::actions::record::record;
 use crate::actions::users::{check_password, hash_password, set_own_password, verify_password};
 use crate::domain::actor::Actor;
@@ -49,6 +50,8 @@ pub struct Hashing {
     admitted: Arc<Semaphore>,
     working: Arc<Semaphore>,
     strangers: Mutex<HashMap<[u8; 32], Standing>>,
+    /// Of failures that go on record.
+    throttle: Throttle,
 }
 
 impl Default for Hashing {
@@ -57,6 +60,7 @@ impl Default for Hashing {
             admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             working: Arc::new(Semaphore::new(AT_ONCE)),
             strangers: Mutex::default(),
+            throttle: Throttle::default(),
         }
     }
 }
@@ -121,7 +125,8 @@ pub async fn sign_in(
     match user {
         Some(user) if right && user.active => world.write(move |tx| begin_session(tx, user.id, limits)).await,
         Some(user) => {
-            world.write(move |tx| note_failure(tx, user.id)).await?;
+            let left_out = hashing.admit_failure(&user, now);
+            world.write(move |tx| note_failure(tx, user.id, left_out)).await?;
             Err(Refusal::new(Code::SignInFailed).into())
         }
         None => {
@@ -151,8 +156,9 @@ pub async fn change_password(
     if let Some(seconds) = standing(&user).wait(world.clock.machine_now()) {
         return Err(Refusal::new(Code::SignInSlowedDown).with("seconds", seconds).into());
     }
-    if !hashing.verify(old, user.password_hash).await? {
-        world.write(move |tx| note_failure(tx, id)).await?;
+    if !hashing.verify(old, user.password_hash.clone()).await? {
+        let left_out = hashing.admit_failure(&user, world.clock.machine_now());
+        world.write(move |tx| note_failure(tx, id, left_out)).await?;
         return Err(Refusal::field(Fault::at("/old_password", Code::SignInFailed)).into());
     }
     let hash = hashing.hash(new).await?;
@@ -164,12 +170,18 @@ fn standing(user: &UserRow) -> Standing {
     Standing { failures: user.failed_sign_ins, locked_until: user.locked_until }
 }
 
-fn note_failure(tx: &mut Tx<'_>, id: UserId) -> Outcome<()> {
+/// Counts it; `left_out`: it goes on record too, with how many did not since the last one that did.
+fn note_failure(tx: &mut Tx<'_>, id: UserId, left_out: Option<i64>) -> Outcome<()> {
     let Some(user) = users::lock(tx.conn, id)? else { return Ok(()) };
     let next = standing(&user).after_failure(tx.machine_now);
     // Logins that nobody has are not logged: people type passwords there.
     tracing::info!(user.id = %id, failures = next.failures, "sign-in failed");
-    Ok(users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?)
+    users::note_sign_in(tx.conn, id, next.failures, next.locked_until)?;
+    if let Some(left_out) = left_out {
+        let said = json!({"failures": next.failures, "left_out": left_out});
+        record(tx, &Actor::system("sign-in"), Stream::User(id), "user.sign_in_failed", &said)?;
+    }
+    Ok(())
 }
 
 fn begin_session(tx: &mut Tx<'_>, id: UserId, limits: SessionLimits) -> Outcome<SignedIn> {
@@ -256,6 +268,12 @@ impl Hashing {
             result
         });
         Ok(done.await.map_err(|fault| StoreError::Panicked(fault.to_string()))?)
+    }
+
+    /// Does a failure of this user's go on record? Then how many did not since the last one that did.
+    fn admit_failure(&self, user: &UserRow, now: Instant) -> Option<i64> {
+        let failures = standing(user).after_failure(now).failures;
+        self.throttle.admit(user.id, &failures.to_string(), now)
     }
 
     fn stranger(&self, login: &str) -> Standing {

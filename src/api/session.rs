@@ -30,7 +30,8 @@ pub async fn create_session(state: State, body: Body<SignIn>) -> Answer {
     let SignIn { login, password } = body.settle()?;
     let limits = state.settings.sessions;
     let signed_in = sign_in::sign_in(&state.world, &state.hashing, limits, &login, password).await?;
-    let credentials = Credentials { credential: Credential::fresh(&signed_in.secret), csrf: None };
+    let credentials =
+        Credentials { credential: Credential::fresh(&signed_in.secret), csrf: None, asked: String::new() };
     let reply = state
         .read(&credentials, |read, who| {
             let me = users::me(read, who)?;

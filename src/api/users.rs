@@ -1,5 +1,6 @@
 //! `/users`: people and service accounts, for the admin.
 
+use crate::actions::erase::{self, Erased};
 use crate::actions::hand_over::{self, HandOver, HandedOver};
 use crate::actions::users::{self, NewUser, UserChange};
 use crate::api::call::{Answer, Call, Reply};
@@ -16,7 +17,15 @@ use serde::{Deserialize, Serialize};
 
 pub fn routes(config: &mut Routes<'_>) {
     config.service(list_users).service(create_user).service(get_user).service(change_user);
-    config.service(hand_over_user);
+    config.service(hand_over_user).service(erase_user);
+}
+
+/// How a person's data is removed.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EraseIn {
+    /// Only tell what would go.
+    pub dry_run: bool,
 }
 
 /// To whom all of somebody's open items go.
@@ -113,6 +122,20 @@ pub async fn change_user(call: Call, id: web::Path<String>, body: Body<UserChang
         let id = users::change(tx, who, &id, version, change, hash)?.to_string();
         let user = views::get(&mut tx.read(), who, &id)?;
         Reply::row(&user, user.version)
+    })
+    .await
+}
+
+/// Removes the personal data of a disabled user, for ever: login, name, e-mail, what their own timeline says, and their
+/// name wherever they acted. The record stays whole. With `dry_run` nothing is removed.
+#[utoipa::path(tag = "users", request_body = EraseIn, responses((status = 200, body = Erased)))]
+#[post("/users/{id}/erase")]
+pub async fn erase_user(call: Call, id: web::Path<String>, body: Body<EraseIn>) -> Answer {
+    let version = call.version;
+    call.write(body, move |tx, who, EraseIn { dry_run }| {
+        let erased =
+            if dry_run { erase::rehearse(tx, who, &id, version)? } else { erase::erase(tx, who, &id, version)? };
+        Reply::json(&erased)
     })
     .await
 }

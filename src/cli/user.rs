@@ -2,6 +2,7 @@
 
 use super::General;
 use super::say::{CliFault, say, say_json, table, unreadable};
+use crate::actions::erase;
 use crate::actions::hand_over::{self, HandOver, HandedOver};
 use crate::actions::users::{self, NewUser, UserChange, check_password, hash_password};
 use crate::domain::actor::Actor;
@@ -46,6 +47,15 @@ Examples:
   rectify user password wang
   rectify user password wang --password-file /run/secrets/wang";
 
+const ERASE_HELP: &str = "\
+Login, name and e-mail give way to a mark, what the person's own timeline says is removed, and their name wherever they
+acted. Digests stay in their place, so `rectify audit verify` finds the record whole. It can't be undone.
+
+Examples:
+  rectify user disable wang
+  rectify user erase wang --dry-run
+  rectify user erase wang";
+
 #[derive(clap::Subcommand)]
 pub(super) enum User {
     /// Make an account
@@ -61,6 +71,17 @@ pub(super) enum User {
     Disable { login: String },
     /// Let a disabled account in again
     Enable { login: String },
+    /// Remove the personal data of a disabled account, for ever; the record stays whole
+    #[command(after_help = ERASE_HELP)]
+    Erase {
+        login: String,
+        /// Only tell what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// Answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Give all of a person's open items to another, who can then be disabled
     #[command(after_help = HAND_OVER_HELP)]
     HandOver {
@@ -127,6 +148,7 @@ pub(super) fn run(general: &General, user: User) -> Result<ExitCode, CliFault> {
         User::List { json } => list(&installation, json),
         User::Disable { login } => set_active(&installation, &login, false),
         User::Enable { login } => set_active(&installation, &login, true),
+        User::Erase { login, dry_run, json } => self::erase(&installation, &login, dry_run, json),
         User::HandOver { login, to, reason, dry_run, json } => {
             let reason = reason.unwrap_or_else(|| lang.pick("工作移交", "handed over").to_owned());
             hand_over(&installation, login, HandOver { to, reason }, dry_run, json)
@@ -230,6 +252,31 @@ fn set_active(installation: &Installation, login: &str, active: bool) -> Result<
         (Lang::Zh, false) => format!("{login} 已停用，会话已结束。"),
         (Lang::En, true) => format!("{login} is enabled."),
         (Lang::En, false) => format!("{login} is disabled and signed out everywhere."),
+    });
+    Ok(())
+}
+
+fn erase(installation: &Installation, login: &str, dry_run: bool, as_json: bool) -> Result<(), CliFault> {
+    let key = login.to_owned();
+    let erased = installation.world.write_now(move |tx| {
+        let held = known(rows::find_by_login(tx.conn, &key)?, &key, "/login")?.id.to_string();
+        let by = Actor::system("cli");
+        if dry_run { erase::rehearse(tx, &by, &held, None) } else { erase::erase(tx, &by, &held, None) }
+    })?;
+    if as_json {
+        say_json(&erased);
+        return Ok(());
+    }
+    let (payloads, names, mark) = (erased.payloads, erased.names, &erased.login);
+    say(&match (installation.lang(), dry_run) {
+        (Lang::Zh, true) => format!("将清除 {login} 的个人信息：{payloads} 条记录内容、{names} 处姓名。尚未清除。"),
+        (Lang::Zh, false) => format!("已清除 {login} 的个人信息：{payloads} 条记录内容、{names} 处姓名。现名 {mark}。"),
+        (Lang::En, true) => {
+            format!("Would remove of {login}: what {payloads} events say, the name in {names}. Nothing is removed yet.")
+        }
+        (Lang::En, false) => {
+            format!("Removed of {login}: what {payloads} events said, the name in {names}. It is {mark} now.")
+        }
     });
     Ok(())
 }

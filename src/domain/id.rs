@@ -78,9 +78,21 @@ impl MessageId {
     /// Not after any that is drawn at this moment or later.
     #[must_use]
     pub fn first_of(at: Instant) -> Self {
-        let millis = u128::try_from(at.micros() / 1_000).unwrap_or(0);
-        Self(Uuid::from_u128(millis << 80))
+        first_of(at).into()
     }
+}
+
+impl EventId {
+    /// Not after any that is drawn at this moment or later.
+    #[must_use]
+    pub fn first_of(at: Instant) -> Self {
+        first_of(at).into()
+    }
+}
+
+fn first_of(at: Instant) -> Uuid {
+    let millis = u128::try_from(at.micros() / 1_000).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
 }
 
 impl SubjectId {

@@ -217,6 +217,11 @@ catalogue! {
     LastAdmin = "user.last_admin" Conflict: "至少须保留一名管理员", "One admin must remain";
         "{login} 是最后一名在用的管理员。请先指定另一名管理员。", "{login} is the last active admin. Make somebody else one first.";
 
+    UserActive = "user.active" Conflict: "用户仍在用", "The user is still active";
+        "{login} 仍在用。请先停用，再清除其个人信息。", "{login} is still active. Disable the account first, then remove its personal data.";
+    UserErased = "user.erased" Conflict: "个人信息已清除", "The personal data is gone already";
+        "{login} 的个人信息此前已清除。", "That of {login} was removed before.";
+
     MessageState = "message.state" Conflict: "邮件当前状态不允许此操作", "The mail's state does not allow this";
         "当前状态：{state}。正在发送的请稍候再试；已发送或已取消的不能再改。", "It is {state}. Try again later if it is being sent; one that was sent or cancelled can't be changed.";
 
@@ -275,6 +280,13 @@ catalogue! {
         "{name}：{reason}。", "{name}: {reason}.";
     FileUnwritable = "file.unwritable" Unavailable: "无法写入文件", "The file can't be written";
         "{name}：{reason}。", "{name}: {reason}.";
+
+    PackageUnreadable = "package.unreadable" Malformed: "不是完整的审计记录包", "This is no whole package of the record";
+        "{name}：{reason}。文件可能被截断或改动，请重新取得。", "{name}: {reason}. It may have been cut short or changed; get it again.";
+    ReceiptUnreadable = "receipt.unreadable" Malformed: "不是回执", "This is no receipt";
+        "{name}：请使用 GET /api/v1/feedback/编号/receipt 下载的 JSON 文件。", "{name}: give the JSON as GET /api/v1/feedback/ID/receipt answers it.";
+    CheckpointRaced = "checkpoint.raced" Conflict: "另一进程刚刚生成了检查点", "Another process has just made a checkpoint";
+        "本次未生成。需要再生成请重新运行。", "None was made here. Run it again if another one is wanted.";
 
     FieldRequired = "field.required" Field: "必填", "required";
         "请填写此项。", "This is required.";

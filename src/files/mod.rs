@@ -7,4 +7,5 @@ pub mod cells;
 pub mod csv;
 pub mod imports;
 pub mod kinds;
+pub mod package;
 pub mod table;

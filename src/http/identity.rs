@@ -22,6 +22,8 @@ pub struct Credentials {
     pub credential: Credential,
     /// The form token that came with it.
     pub csrf: Option<String>,
+    /// What is asked for with them: method and path, for the record of what is denied.
+    pub asked: String,
 }
 
 impl Credentials {
@@ -31,6 +33,7 @@ impl Credentials {
         Ok(Self {
             credential: credential(request, state)?,
             csrf: request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned),
+            asked: format!("{} {}", request.method(), request.path()),
         })
     }
 

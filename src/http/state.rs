@@ -1,5 +1,6 @@
 //! What every request handler holds: the installation and the settings of the doors. Cheap to clone.
 
+use crate::actions::access::Throttle;
 use crate::actions::sign_in::{Hashing, SessionLimits};
 use crate::config::Config;
 use crate::domain::refusal::{Code, Refusal};
@@ -26,6 +27,8 @@ pub struct Inner {
     pub world: World,
     pub settings: Settings,
     pub hashing: Hashing,
+    /// Of denials that go on record.
+    pub denials: Throttle,
     pub blobs: Blobs,
     pub limits: Limits,
     pub metrics: Metrics,
@@ -76,9 +79,9 @@ impl State {
             tick: config.reminders.tick,
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
-        let hashing = Hashing::default();
+        let (hashing, denials) = (Hashing::default(), Throttle::default());
         let (limits, metrics) = (Limits::default(), Metrics::default());
-        Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits, metrics, probes, turn })))
+        Ok(Self(Arc::new(Inner { world, settings, hashing, denials, blobs, limits, metrics, probes, turn })))
     }
 }
 

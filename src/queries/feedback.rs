@@ -1,6 +1,7 @@
 //! Letters of written feedback, and the receipt that a unit gets for one.
 
 use crate::domain::actor::Actor;
+use crate::domain::audit::receipt::Filing;
 use crate::domain::audit::{Stream, hex};
 use crate::domain::id::{FeedbackId, NoticeId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
@@ -15,7 +16,9 @@ use crate::store::feedback::{FeedbackItemRow, FeedbackRow};
 use crate::store::{attachments, events, feedback, notices, tickets, units, users};
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -82,6 +85,8 @@ pub struct Receipt {
     pub attachments: Vec<FileOut>,
     /// Hash of the record's line of this filing, hexadecimal SHA-256.
     pub chain_hash: String,
+    /// That line: the hash can be computed from it again, without this server.
+    pub record: Filing,
 }
 
 /// What a list of letters is narrowed to.
@@ -113,16 +118,36 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, id: FeedbackId) -> Outcome<Feedba
 pub fn receipt(read: &mut Read<'_>, actor: &Actor, id: FeedbackId) -> Outcome<Receipt> {
     let letter = get(read, actor, id)?;
     let filed = events::find(read.conn, &Stream::Feedback(id).to_string(), 1)?.ok_or_else(Refusal::missing)?;
+    let payload = filed.payload.ok_or_else(Refusal::missing)?;
+    let said: Value = serde_json::from_str(&payload).unwrap_or_default();
     Ok(Receipt {
         feedback_id: id,
-        notice: letter.notice,
-        unit: letter.unit,
+        // As it was when the letter was filed: names change, and the hash covers those of then.
+        notice: said_or(&said, "notice", letter.notice),
+        unit: said_or(&said, "unit", letter.unit),
         letter_no: letter.letter_no,
         submitted_at: letter.submitted_at,
-        references: letter.items.into_iter().map(|item| item.reference).collect(),
-        attachments: letter.attachments,
+        references: said_or(&said, "references", letter.items.into_iter().map(|item| item.reference).collect()),
+        attachments: said_or(&said, "attachments", letter.attachments),
         chain_hash: hex(&filed.hash),
+        record: Filing {
+            stream: filed.stream,
+            seq: filed.seq,
+            id: filed.id,
+            at: filed.at,
+            actor: filed.actor,
+            act: filed.act,
+            payload,
+            salt: hex(&filed.salt),
+            name_digest: filed.name_digest.as_deref().map(hex),
+            prev_hash: hex(&filed.prev_hash),
+        },
     })
+}
+
+/// What the record says of a field, if it says it whole; records of before name some things by their ids only.
+fn said_or<T: DeserializeOwned>(said: &Value, field: &str, else_this: T) -> T {
+    said.get(field).and_then(|value| T::deserialize(value).ok()).unwrap_or(else_this)
 }
 
 fn resolved(read: &mut Read<'_>, query: &FeedbackQuery) -> Outcome<(Option<NoticeId>, Vec<UnitId>)> {

@@ -12,6 +12,7 @@ pub mod notices;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod record;
 pub mod rehearsal;
 pub mod reminder_rules;
 pub mod reminders;

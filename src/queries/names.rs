@@ -3,12 +3,12 @@
 use crate::domain::id::UnitId;
 use crate::store::units::{self, UnitRow};
 use crate::transaction::{Outcome, Read};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
 
 /// A unit as other rows name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnitRef {
     pub id: UnitId,
     pub code: String,

@@ -82,7 +82,7 @@ pub struct TicketOut {
     pub allowed_actions: Vec<Act>,
 }
 
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NoticeRef {
     pub id: NoticeId,
     pub code: String,

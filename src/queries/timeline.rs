@@ -11,7 +11,7 @@ use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
 use crate::store::{assets, attachments, events, tickets, users};
 use crate::transaction::{Outcome, Read};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -61,7 +61,7 @@ impl Programs {
 }
 
 /// A file that may be downloaded.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FileOut {
     pub id: AttachmentId,
     pub name: String,
@@ -148,7 +148,7 @@ fn files_in(payload: &Value) -> Vec<AttachmentId> {
     ids.into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
 }
 
-fn units_in(payload: &Value) -> Vec<UnitId> {
+pub(super) fn units_in(payload: &Value) -> Vec<UnitId> {
     ["unit_id", "from_unit_id", "proposed_unit_id", "supervising_unit_id"]
         .iter()
         .filter_map(|field| payload.get(*field)?.as_str()?.parse().ok())

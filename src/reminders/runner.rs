@@ -2,11 +2,13 @@
 
 use super::vigil::{Vigil, is_believed};
 use super::{Pace, Tally, settle_after, tick, tick_at};
+use crate::actions::checkpoints;
 use crate::clock::uptime;
 use crate::domain::instant::Instant;
 use crate::mail::{Courier, Pauses, Signals};
 use crate::store::StoreError;
 use crate::transaction::{Outcome, World};
+use chrono::NaiveDate;
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -39,6 +41,8 @@ struct Shared {
     /// One look at a time.
     looking: Mutex<()>,
     ticked_at: Lock<Option<Instant>>,
+    /// The office's day whose checkpoint is made, here or elsewhere.
+    checkpoint_of: Lock<Option<NaiveDate>>,
     stop: watch::Sender<bool>,
     tasks: Lock<Vec<JoinHandle<()>>>,
 }
@@ -53,6 +57,7 @@ pub fn start(world: World, courier: Courier, every: Duration) -> Runner {
         vigil: Lock::default(),
         looking: Mutex::new(()),
         ticked_at: Lock::new(None),
+        checkpoint_of: Lock::new(None),
         stop: watch::Sender::new(false),
         tasks: Lock::new(Vec::new()),
     });
@@ -138,7 +143,9 @@ impl Shared {
     fn look(&self) -> Outcome<Tally> {
         let clock = &self.world.clock;
         if !clock.is_real() {
-            return tick(&self.world);
+            let tally = tick(&self.world);
+            self.make_checkpoint();
+            return tally;
         }
         let (now, uptime) = (clock.now(), uptime());
         let passed = self.vigil().passed(uptime);
@@ -147,7 +154,22 @@ impl Shared {
         }
         self.vigil().believe(now, uptime);
         self.world.mail_bell.notify_one();
-        tick_at(&self.world, Pace::Steady)
+        let tally = tick_at(&self.world, Pace::Steady);
+        self.make_checkpoint();
+        tally
+    }
+
+    /// The day's, with the first look of a day. Reminders don't wait for it.
+    fn make_checkpoint(&self) {
+        let today = self.world.today();
+        let mut made = self.checkpoint_of.lock().unwrap_or_else(PoisonError::into_inner);
+        if *made == Some(today) {
+            return;
+        }
+        match checkpoints::make_daily(&self.world) {
+            Ok(_) => *made = Some(today),
+            Err(error) => tracing::error!(%error, "the record's checkpoint was not made; it is tried again"),
+        }
     }
 
     /// May mail leave? Not before the clock was believed once, and not while it shows a time that can't be.

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod attachments;
+pub mod checkpoints;
 mod columns;
 mod connection;
 mod database;

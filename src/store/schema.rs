@@ -404,7 +404,33 @@ diesel::table! {
         payload -> Nullable<Text>,
         salt -> Binary,
         payload_digest -> Binary,
+        name_salt -> Nullable<Binary>,
+        name_digest -> Nullable<Binary>,
         prev_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::store::{Moment, Uid};
+
+    checkpoints (number) {
+        number -> BigInt,
+        at -> Moment,
+        heads -> BigInt,
+        prev_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    checkpoint_heads (checkpoint, stream) {
+        checkpoint -> BigInt,
+        stream -> Text,
+        seq -> BigInt,
         hash -> Binary,
     }
 }
@@ -597,6 +623,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     attachments,
     attachment_links,
     events,
+    checkpoints,
+    checkpoint_heads,
     messages,
     ticks,
     attempts,

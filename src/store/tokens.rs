@@ -84,3 +84,11 @@ pub fn revoke(conn: &mut Conn, id: TokenId, at: Instant) -> StoreResult<()> {
         .execute(conn)?;
     Ok(())
 }
+
+/// Every token of a user.
+pub fn revoke_all(conn: &mut Conn, user: UserId, at: Instant) -> StoreResult<()> {
+    diesel::update(tokens::table.filter(tokens::user_id.eq(user)).filter(tokens::revoked_at.is_null()))
+        .set(tokens::revoked_at.eq(at))
+        .execute(conn)?;
+    Ok(())
+}

@@ -6,6 +6,7 @@ use crate::domain::words::Lang;
 use crate::queries::people::{Identity, Via};
 use crate::transaction::Read;
 use crate::web::assets;
+use crate::web::audit::reads_record;
 use crate::web::lens::{Lens, Moment};
 use crate::web::rules::keeps_rules;
 use crate::web::visit::Visit;
@@ -136,6 +137,9 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
     }
     if keeps_rules(who) {
         places.extend([(lens.t("rail.rules"), "/rules"), (lens.t("rail.calendar"), "/calendar")]);
+    }
+    if reads_record(who) {
+        places.push((lens.t("rail.audit"), "/audit"));
     }
     let here =
         |href: &str| if href == "/" { path == "/" } else { path == href || path.starts_with(&format!("{href}/")) };

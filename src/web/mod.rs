@@ -7,6 +7,7 @@ mod account;
 mod acts;
 mod asset_form;
 mod assets;
+mod audit;
 mod calendar;
 mod desk;
 mod errors;
@@ -75,6 +76,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
+        .service(page("/audit").route(get().to(audit::get_audit)))
         .service(page("/reminders").route(get().to(rehearsal::get_rehearsal)))
         .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
         .service(

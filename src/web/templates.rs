@@ -13,12 +13,13 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 31] = templates![
+const TEMPLATES: [(&str, &str); 32] = templates![
     "account.html",
     "act.html",
     "asset.html",
     "asset_form.html",
     "assets.html",
+    "audit.html",
     "calendar.html",
     "desk.html",
     "error.html",

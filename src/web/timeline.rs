@@ -99,6 +99,8 @@ pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
 pub fn who(event: &EventOut, lens: &Lens) -> String {
     if event.actor.label.starts_with("system:") {
         lens.t("event.system").to_owned()
+    } else if event.actor.name.is_empty() {
+        lens.t("event.nameless").to_owned()
     } else if event.actor.service {
         format!("{}{}", event.actor.name, lens.t("event.by_program"))
     } else {
@@ -116,6 +118,53 @@ fn weight(act: &str) -> Weight {
 /// The facts that there are.
 fn present(facts: impl IntoIterator<Item = Option<Fact>>) -> Vec<Fact> {
     facts.into_iter().flatten().collect()
+}
+
+/// The text of an act that is no ticket's.
+fn other_act(act: &str) -> Option<&'static str> {
+    Some(match act {
+        "notice.drafted" => "act.notice.drafted",
+        "notice.changed" => "act.notice.changed",
+        "notice.issued" => "act.notice.issued",
+        "notice.closed" => "act.notice.closed",
+        "notice.coverage_set" => "act.notice.coverage_set",
+        "notice.requirements_set" => "act.notice.requirements_set",
+        "finding.added" => "act.finding.added",
+        "finding.changed" => "act.finding.changed",
+        "finding.units_added" => "act.finding.units_added",
+        "feedback.filed" => "act.feedback.filed",
+        "unit.created" => "act.unit.created",
+        "unit.changed" => "act.unit.changed",
+        "user.created" => "act.user.created",
+        "user.changed" => "act.user.changed",
+        "user.password_changed" => "act.user.password_changed",
+        "user.signed_in" => "act.user.signed_in",
+        "user.signed_out" => "act.user.signed_out",
+        "user.sign_in_failed" => "act.user.sign_in_failed",
+        "user.denied" => "act.user.denied",
+        "user.deputy_changed" => "act.user.deputy_changed",
+        "user.handed_over" => "act.user.handed_over",
+        "user.took_over" => "act.user.took_over",
+        "user.erased" => "act.user.erased",
+        "asset.created" => "act.asset.created",
+        "asset.changed" => "act.asset.changed",
+        "token.created" => "act.token.created",
+        "token.revoked" => "act.token.revoked",
+        "attachment.uploaded" => "act.attachment.uploaded",
+        "message.retried" => "act.message.retried",
+        "message.held" => "act.message.held",
+        "message.released" => "act.message.released",
+        "message.cancelled" => "act.message.cancelled",
+        "calendar.changed" => "act.calendar.changed",
+        "rule.created" => "act.rule.created",
+        "rule.changed" => "act.rule.changed",
+        "rule.removed" => "act.rule.removed",
+        "clock.accepted" => "act.clock.accepted",
+        "sandbox.clock_set" => "act.sandbox.clock_set",
+        "checkpoint.made" => "act.checkpoint.made",
+        "export.made" => "act.export.made",
+        _ => return None,
+    })
 }
 
 /// What an event says, read field by field.
@@ -219,8 +268,32 @@ impl Said<'_> {
                 (t("event.urged"), present([count]), self.text("note"))
             }
             "ticket.commented" => (t("event.commented"), Vec::new(), self.text("text")),
-            other => (other.to_owned(), Vec::new(), None),
+            other => self.other(other),
         }
+    }
+
+    /// What is no ticket's: its name, and the few fields that tell it from others of its kind.
+    fn other(&self, act: &str) -> Words {
+        let title = other_act(act).map_or_else(|| act.to_owned(), |key| self.lens.t(key).to_owned());
+        let counted = |label, field| {
+            let number = self.number(field).filter(|number| *number > 0);
+            number.map(|number| self.fact(label, number.to_string()))
+        };
+        let facts = [
+            self.plain("fact.login", "login"),
+            self.plain("fact.code", "code"),
+            self.plain("fact.name", "name"),
+            self.plain("fact.title", "title"),
+            self.plain("fact.asked", "asked"),
+            self.plain("fact.letter_no", "letter_no"),
+            self.plain("fact.what", "what"),
+            counted("fact.number", "number"),
+            counted("fact.failures", "failures"),
+            counted("fact.left_out", "left_out"),
+            counted("fact.payloads", "payloads"),
+            counted("fact.names", "names"),
+        ];
+        (title, present(facts), None)
     }
 
     fn submitted(&self) -> Words {
@@ -310,5 +383,57 @@ impl Said<'_> {
             Lang::En => format!("No. {cycle}"),
         };
         Some(self.fact("fact.cycle", value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, found) } else { found.push(path) }
+        }
+    }
+
+    #[test]
+    fn every_act_on_record_has_words() {
+        let kinds = [
+            "notice",
+            "finding",
+            "feedback",
+            "unit",
+            "user",
+            "asset",
+            "token",
+            "attachment",
+            "message",
+            "calendar",
+            "rule",
+            "clock",
+            "sandbox",
+            "checkpoint",
+            "export",
+        ];
+        let mut paths = Vec::new();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        files(&source.join("actions"), &mut paths);
+        paths.push(source.join("domain/audit.rs"));
+        let mut seen = 0;
+        for path in paths {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for word in text.split('"') {
+                let Some((kind, rest)) = word.split_once('.') else { continue };
+                let is_act =
+                    kinds.contains(&kind) && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                if is_act && !rest.is_empty() {
+                    assert!(other_act(word).is_some(), "{}: no words for {word}", path.display());
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 }

@@ -11,6 +11,8 @@ mod default_rules;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod reminders;
 #[cfg(test)]
 mod store;

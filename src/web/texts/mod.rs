@@ -2,6 +2,7 @@
 //! argument, `{name:one|many}` for the word that fits its number.
 
 mod acts;
+mod audit;
 mod errors;
 mod feedback;
 mod frame;
@@ -19,7 +20,7 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 10] = [
+const ALL: [&[Text]; 11] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
@@ -28,6 +29,7 @@ const ALL: [&[Text]; 10] = [
     mail::TEXTS,
     registry::TEXTS,
     rules::TEXTS,
+    audit::TEXTS,
     statistics::TEXTS,
     errors::TEXTS,
 ];

@@ -78,6 +78,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("day.workday", "工作日", "working day"),
     ("day.weekend", "周末", "weekend"),
     ("event.system", "系统", "System"),
+    ("event.nameless", "（姓名已清除）", "(name removed)"),
     (
         "event.removed",
         "内容已依规定删除，记录仍可验证。",

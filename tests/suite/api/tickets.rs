@@ -1,6 +1,7 @@
 //! Tickets over REST: their life, their lists, and who may see and do what.
 
 use crate::support::app::TestApp;
+use crate::support::record::disarm;
 use crate::support::round::{PDF, acknowledged, issue, letter};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -458,6 +459,7 @@ fn a_tampered_record_is_found_and_its_first_broken_link_named() {
     acknowledged(&app);
     let id = app.by("viewer").get(F01).at("/id");
     assert_eq!(app.by("liaison").get("/api/v1/audit/verify").problem(), "403 auth.role");
+    app.world.db.write_now(disarm).unwrap();
     for (statement, reason, seq) in [
         ("UPDATE events SET payload = '{\"handler\":\"王五\"}' WHERE seq = 2", "payload", 2),
         ("UPDATE events SET actor = 'user:nobody' WHERE seq = 2", "payload", 2),

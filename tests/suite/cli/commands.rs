@@ -178,6 +178,7 @@ fn a_changed_event_is_found_and_named() {
     assert!(room.run(&["audit", "verify", "--lang", "en"]).ok().out.contains("2 events"));
     let url = room.open().config.database.url.expose().to_owned();
     let mut conn = connect(&DatabaseSettings::new(url)).unwrap();
+    crate::support::record::disarm(&mut conn).unwrap();
     let zhao = "UPDATE events SET payload = replace(payload, 'zhao', 'qian') WHERE payload LIKE '%zhao%'";
     rectify::native!(&mut conn, c => c.batch_execute(zhao)).unwrap();
     let done = room.run(&["audit", "verify", "--lang", "en"]).failed();
@@ -199,6 +200,10 @@ fn help_teaches_and_misuse_is_told_with_code_2() {
         &["user", "password", "--help"],
         &["token", "add", "--help"],
         &["audit", "verify", "--help"],
+        &["audit", "checkpoint", "--help"],
+        &["audit", "export", "--help"],
+        &["audit", "receipt", "--help"],
+        &["user", "erase", "--help"],
         &["config", "--help"],
     ] {
         let out = room.run(arguments).ok().out;

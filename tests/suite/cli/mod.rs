@@ -22,16 +22,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A data directory, and a database that nobody else uses; gone when dropped.
-struct Room {
+pub struct Room {
     folder: TempDir,
     place: Place,
 }
 
 /// What a command came to.
-struct Done {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Done {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// A server in a process of its own; killed when dropped.
@@ -45,20 +45,20 @@ struct Server {
 }
 
 impl Room {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), place: Place::empty() }
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    fn is_embedded(&self) -> bool {
+    pub fn is_embedded(&self) -> bool {
         Backend::of(&self.place.url) == Backend::Sqlite
     }
 
     /// Writes a file and gives its path.
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
@@ -78,7 +78,7 @@ impl Room {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Done {
+    pub fn run(&self, arguments: &[&str]) -> Done {
         Done::of(self.command(arguments))
     }
 
@@ -120,12 +120,12 @@ impl Room {
         Installation::open(&directory, config, Purpose::Use).unwrap_or_else(|fault| panic!("{fault:?}"))
     }
 
-    /// Events in the record, all of which hold.
+    /// Events in the record, all of which hold; without those of checkpoints, which a server makes by itself.
     fn events(&self) -> i64 {
         let done = self.run(&["audit", "verify", "--json"]).ok();
         let verdict: Value = serde_json::from_str(&done.out).unwrap();
         assert_eq!(verdict["whole"], true);
-        verdict["events"].as_i64().unwrap()
+        verdict["events"].as_i64().unwrap() - verdict["checkpoints"].as_i64().unwrap()
     }
 }
 
@@ -137,19 +137,19 @@ impl Done {
     }
 
     #[track_caller]
-    fn ok(self) -> Self {
+    pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn failed(self) -> Self {
+    pub fn failed(self) -> Self {
         assert_eq!(self.code, 1, "{}{}", self.out, self.err);
         assert!(!self.err.is_empty());
         self
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|fault| panic!("{fault}: {}{}", self.out, self.err))
     }
 }

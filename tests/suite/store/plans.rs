@@ -19,8 +19,8 @@ use rectify::store::statistics::{Grouping, Period, Stretch};
 use rectify::store::tickets::{AsOf, TicketFilter, TicketKey, TicketSort};
 use rectify::store::{Backend, Conn, StoreError, StoreResult};
 use rectify::store::{
-    attachments, events, feedback, idempotency, ledger, notices, outbox, sessions, statistics, tickets, tokens, units,
-    users,
+    attachments, checkpoints, events, feedback, idempotency, ledger, notices, outbox, sessions, statistics, tickets,
+    tokens, units, users,
 };
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
@@ -42,6 +42,8 @@ const LOOKS_EVERYWHERE: &[(&str, &str, &str)] = &[
     ("count of tickets prominent", "tickets", "asked for with `count` only"),
     ("attempts since", "attempts", "the command line asks it once, after it has sent"),
     ("all events", "events", "the table is its own index, and is read in its order"),
+    ("last checkpoint", "checkpoints", "it is read backwards, and left off at the first"),
+    ("all checkpoints", "checkpoints", "there is one a day, and the proof reads them all"),
 ];
 
 fn id<T: From<Uuid>>(number: u128) -> T {
@@ -204,6 +206,28 @@ fn other_lists(conn: &mut Conn) -> Vec<Said> {
     hear("head of a stream", &|conn| events::head(conn, "ticket:1").map(drop));
     hear("a stream", &|conn| events::list(conn, "ticket:1", 3, 50).map(drop));
     hear("length of a stream", &|conn| events::count(conn, "ticket:1").map(drop));
+    let of = |stream: Option<&str>, actor: Option<&str>, from| events::EventFilter {
+        stream: stream.map(str::to_owned),
+        actor: actor.map(str::to_owned),
+        from,
+    };
+    for (what, filter) in [
+        ("the record", of(None, None, None)),
+        ("the record from a day on", of(None, None, Some(moment()))),
+        ("the record of an actor", of(None, Some("user:1"), None)),
+        ("the record of a stream", of(Some("ticket:1"), None, None)),
+        ("the record of an actor in a stream", of(Some("ticket:1"), Some("user:1"), Some(moment()))),
+    ] {
+        hear(what, &|conn| events::search(conn, &filter, Some(id(1)), 50).map(drop));
+    }
+    hear("grown streams", &|conn| events::streams_since(conn, id(1), 500).map(drop));
+    hear("heads of some streams", &|conn| events::heads_of(conn, &["ticket:1".into()]).map(drop));
+    hear("heads of all streams", &|conn| events::heads(conn, "ticket:1", 500).map(drop));
+    hear("last checkpoint", &|conn| checkpoints::last(conn).map(drop));
+    hear("all checkpoints", &|conn| checkpoints::list(conn).map(drop));
+    hear("heads of checkpoints", &|conn| checkpoints::walk(conn, ("ticket:1", 3), 500).map(drop));
+    hear("heads of a stream in checkpoints", &|conn| checkpoints::of_stream(conn, "ticket:1").map(drop));
+    hear("how far streams are covered", &|conn| checkpoints::covered(conn, &["ticket:1".into()]).map(drop));
     hear("all events", &|conn| events::walk(conn, None, 500).map(drop));
     hear("all events, next page", &|conn| events::walk(conn, Some(("ticket:1", 3)), 500).map(drop));
     hear("files of a ticket", &|conn| attachments::of_owner(conn, attachments::Owner::Ticket(ticket)).map(drop));

@@ -7,5 +7,6 @@ pub mod client;
 pub mod contents;
 pub mod database;
 pub mod dice;
+pub mod record;
 pub mod round;
 pub mod smtp;

@@ -33,13 +33,32 @@ fn names(backend: &str) -> BTreeSet<String> {
 fn statements(backend: &str, name: &str, way: &str) -> Vec<String> {
     let file = root().join("migrations").join(backend).join(name).join(way);
     let text = fs::read_to_string(&file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()));
-    let plain: Vec<&str> = text.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code)).collect();
+    let plain: Vec<&str> =
+        shared(&text).iter().map(|line| line.split_once("--").map_or(*line, |(code, _)| code)).collect();
     let each = plain.join(" ");
     let each = each.split(';').map(|statement| {
         let words = statement.split_whitespace().map(in_sqlite).collect::<Vec<_>>().join(" ");
         words.trim_end_matches(" WITHOUT ROWID").to_owned()
     });
     each.filter(|statement| !statement.is_empty()).collect()
+}
+
+/// The lines without triggers and functions, which each database spells its own way. Each of these ends with a blank line.
+fn shared(text: &str) -> Vec<&str> {
+    let is_own = |line: &str| {
+        ["TRIGGER", "FUNCTION"]
+            .iter()
+            .any(|what| line.starts_with(&format!("CREATE {what}")) || line.starts_with(&format!("DROP {what}")))
+    };
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        inside = (inside && !line.is_empty()) || is_own(line);
+        if !inside {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 fn in_sqlite(word: &str) -> String {
