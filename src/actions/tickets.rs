@@ -16,7 +16,7 @@ use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
 use crate::store::{attachments as files, events, feedback, milestones, tickets, units};
 use crate::text_enum;
-use crate::transaction::{Outcome, Tx};
+use crate::transaction::{Outcome, Read, Tx};
 use chrono::NaiveDate;
 
 text_enum! {
@@ -304,6 +304,16 @@ pub fn reassign(
     let reason = check.done(reason)?;
     let Some(unit) = unit else { return Err(Refusal::missing().into()) };
     act(tx, actor, &held, Command::Reassign { reason, unit, due_on })
+}
+
+/// Is the ticket in sight, and `wanted` this actor's to do, whatever its state? `open` without a change in mind.
+///
+/// # Errors
+/// The refusal that `open` would answer.
+pub fn may(read: &mut Read<'_>, actor: &Actor, key: &str, wanted: Act) -> Outcome<()> {
+    let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
+    let co_units = tickets::co_units_of(read.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
+    Ok(entitled(&row.ticket(co_units), actor, wanted)?)
 }
 
 /// A ticket that is locked for a change: its row and its facts.

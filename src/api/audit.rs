@@ -14,9 +14,10 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "audit", responses((status = 200, body = Verdict)))]
 #[get("/audit/verify")]
 pub async fn verify_audit(call: Call) -> Answer {
-    call.read((), |read, who, ()| {
-        who.require(&[Role::Admin, Role::Viewer])?;
-        Reply::json(&audit::verify(read)?)
-    })
-    .await
+    call.only(&[Role::Admin, Role::Viewer])
+        .read((), |read, who, ()| {
+            who.require(&[Role::Admin, Role::Viewer])?;
+            Reply::json(&audit::verify(read)?)
+        })
+        .await
 }

@@ -13,7 +13,7 @@ use crate::domain::instant::Instant;
 use crate::domain::patch::Patch;
 use crate::domain::reminder::Anchor;
 use crate::domain::ticket::Ticket;
-use crate::domain::vocabulary::{AssetKind, LookBackPolicy};
+use crate::domain::vocabulary::{AssetKind, LookBackPolicy, Role};
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::notices::{self as views, Coverage, NoticeOut, NoticeQuery, RequirementOut};
 use crate::queries::people::Identity;
@@ -196,13 +196,14 @@ pub async fn list_notices(call: Call, list: List<NoticeQuery>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = NewNotice, responses((status = 201, body = NoticeOut)))]
 #[post("/notices")]
 pub async fn create_notice(call: Call, body: Body<NewNotice>) -> Answer {
-    call.write(body, |tx, who, new| {
-        let code = new.code.clone();
-        let id = notices::create(tx, who, &code, &fields(new))?;
-        let notice = views::get(&mut tx.read(), who, &id.to_string())?;
-        Reply::created(format!("/api/v1/notices/{id}"), &notice, notice.version)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, |tx, who, new| {
+            let code = new.code.clone();
+            let id = notices::create(tx, who, &code, &fields(new))?;
+            let notice = views::get(&mut tx.read(), who, &id.to_string())?;
+            Reply::created(format!("/api/v1/notices/{id}"), &notice, notice.version)
+        })
+        .await
 }
 
 /// A notice by id or code.
@@ -221,11 +222,12 @@ pub async fn get_notice(call: Call, id: web::Path<String>) -> Answer {
 #[patch("/notices/{id}")]
 pub async fn change_notice(call: Call, id: web::Path<String>, body: Body<NoticeChange>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, change| {
-        let id = notices::update(tx, who, &id, version, &changed(change))?;
-        row(tx, who, id)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, move |tx, who, change| {
+            let id = notices::update(tx, who, &id, version, &changed(change))?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// The annexes: rows as printed, totals and shares recomputed.
@@ -240,12 +242,13 @@ pub async fn get_coverage(call: Call, id: web::Path<String>) -> Answer {
 #[put("/notices/{id}/coverage")]
 pub async fn replace_coverage(call: Call, id: web::Path<String>, body: Body<Rows<CoverageIn>>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let rows: Vec<NewCoverage> = given.0.into_iter().map(NewCoverage::from).collect();
-        let id = notices::set_coverage(tx, who, &id, version, &rows)?;
-        coverage(&views::coverage(&mut tx.read(), who, &id.to_string())?)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, move |tx, who, given| {
+            let rows: Vec<NewCoverage> = given.0.into_iter().map(NewCoverage::from).collect();
+            let id = notices::set_coverage(tx, who, &id, version, &rows)?;
+            coverage(&views::coverage(&mut tx.read(), who, &id.to_string())?)
+        })
+        .await
 }
 
 /// The requirements, with who has answered.
@@ -260,14 +263,15 @@ pub async fn list_requirements(call: Call, id: web::Path<String>) -> Answer {
 #[put("/notices/{id}/requirements")]
 pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<Rows<RequirementIn>>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let rows = given.0.into_iter();
-        let rows: Vec<NewRequirement> =
-            rows.map(|row| NewRequirement { code: row.code, text: row.text, units: row.unit_ids }).collect();
-        let id = notices::set_requirements(tx, who, &id, version, &rows)?;
-        Reply::whole(views::requirements(&mut tx.read(), who, &id.to_string())?)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, move |tx, who, given| {
+            let rows = given.0.into_iter();
+            let rows: Vec<NewRequirement> =
+                rows.map(|row| NewRequirement { code: row.code, text: row.text, units: row.unit_ids }).collect();
+            let id = notices::set_requirements(tx, who, &id, version, &rows)?;
+            Reply::whole(views::requirements(&mut tx.read(), who, &id.to_string())?)
+        })
+        .await
 }
 
 /// Makes the tickets and queues their mails, or tells what would be made.
@@ -275,12 +279,16 @@ pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<
 #[post("/notices/{id}/issue")]
 pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let issued =
-            if given.dry_run { issue::rehearse(tx, who, &id, version)? } else { issue::issue(tx, who, &id, version)? };
-        issued_out(tx, who, &issued, given.dry_run)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, move |tx, who, given| {
+            let issued = if given.dry_run {
+                issue::rehearse(tx, who, &id, version)?
+            } else {
+                issue::issue(tx, who, &id, version)?
+            };
+            issued_out(tx, who, &issued, given.dry_run)
+        })
+        .await
 }
 
 /// Closes a notice whose tickets are all finished.
@@ -288,11 +296,12 @@ pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>
 #[post("/notices/{id}/close")]
 pub async fn close_notice(call: Call, id: web::Path<String>, body: Body<EmptyIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, _| {
-        let id = notices::close(tx, who, &id, version)?;
-        row(tx, who, id)
-    })
-    .await
+    call.only(&[Role::Coordinator])
+        .write(body, move |tx, who, _| {
+            let id = notices::close(tx, who, &id, version)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 fn row(tx: &mut Tx<'_>, who: &Identity, id: NoticeId) -> Outcome<Reply> {

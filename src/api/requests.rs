@@ -4,8 +4,10 @@ use crate::actions::requests::{self, NewExtension, Requested};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::routes::Routes;
-use crate::api::tickets::row;
+use crate::api::tickets::{may, row};
 use crate::domain::id::EventId;
+use crate::domain::ticket::Act;
+use crate::domain::vocabulary::Pending;
 use crate::queries::people::Identity;
 use crate::queries::requests::{self as asked, ExtensionOut, ObjectionOut};
 use crate::queries::tickets::{self as views, TicketOut};
@@ -82,17 +84,18 @@ pub struct RequestOut {
 #[post("/tickets/{id}/extensions")]
 pub async fn ask_extension(call: Call, id: web::Path<String>, body: Body<ExtensionIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let asked = NewExtension {
-            to: given.to,
-            working_days: given.working_days,
-            reason: given.reason,
-            progress: given.progress,
-        };
-        let made = requests::ask_extension(tx, who, &id, version, &asked)?;
-        requested(tx, who, made, "extensions")
-    })
-    .await
+    may(call, &id, Act::AskExtension)
+        .write(body, move |tx, who, given| {
+            let asked = NewExtension {
+                to: given.to,
+                working_days: given.working_days,
+                reason: given.reason,
+                progress: given.progress,
+            };
+            let made = requests::ask_extension(tx, who, &id, version, &asked)?;
+            requested(tx, who, made, "extensions")
+        })
+        .await
 }
 
 /// What was asked, and what came of it.
@@ -111,12 +114,13 @@ pub async fn get_extension(call: Call, id: web::Path<String>) -> Answer {
 #[post("/extensions/{id}/decision")]
 pub async fn decide_extension(call: Call, id: web::Path<String>, body: Body<ExtensionDecisionIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let decision = (given.approve, given.to, given.reason.as_str());
-        let ticket = requests::decide_extension(tx, who, &id, version, decision)?;
-        row(tx, who, ticket)
-    })
-    .await
+    may_decide(call, &id, (Pending::Extension, Act::DecideExtension))
+        .write(body, move |tx, who, given| {
+            let decision = (given.approve, given.to, given.reason.as_str());
+            let ticket = requests::decide_extension(tx, who, &id, version, decision)?;
+            row(tx, who, ticket)
+        })
+        .await
 }
 
 /// Says that another unit is responsible.
@@ -124,11 +128,12 @@ pub async fn decide_extension(call: Call, id: web::Path<String>, body: Body<Exte
 #[post("/tickets/{id}/objections")]
 pub async fn object_ticket(call: Call, id: web::Path<String>, body: Body<ObjectionIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
-        requested(tx, who, made, "objections")
-    })
-    .await
+    may(call, &id, Act::Object)
+        .write(body, move |tx, who, given| {
+            let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
+            requested(tx, who, made, "objections")
+        })
+        .await
 }
 
 /// What was objected, and what came of it.
@@ -147,12 +152,18 @@ pub async fn get_objection(call: Call, id: web::Path<String>) -> Answer {
 #[post("/objections/{id}/decision")]
 pub async fn decide_objection(call: Call, id: web::Path<String>, body: Body<ObjectionDecisionIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let decision = (given.uphold, given.unit_id.as_deref(), given.reason.as_str());
-        let ticket = requests::decide_objection(tx, who, &id, version, decision)?;
-        row(tx, who, ticket)
-    })
-    .await
+    may_decide(call, &id, (Pending::Objection, Act::DecideObjection))
+        .write(body, move |tx, who, given| {
+            let decision = (given.uphold, given.unit_id.as_deref(), given.reason.as_str());
+            let ticket = requests::decide_objection(tx, who, &id, version, decision)?;
+            row(tx, who, ticket)
+        })
+        .await
+}
+
+fn may_decide(call: Call, id: &str, (kind, decision): (Pending, Act)) -> Call {
+    let id = id.to_owned();
+    call.after(move |read, who| requests::may_decide(read, who, &id, (kind, decision)))
 }
 
 fn requested(tx: &mut Tx<'_>, who: &Identity, made: Requested, kind: &str) -> Outcome<Reply> {

@@ -8,7 +8,7 @@ use crate::api::params::{List, Listed, NoFilter, Paging};
 use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::id::{AttachmentId, TicketId};
-use crate::domain::ticket::{Command, NewMilestone};
+use crate::domain::ticket::{Act, Command, NewMilestone};
 use crate::domain::vocabulary::LookBackOutcome;
 use crate::queries::people::Identity;
 use crate::queries::tickets::{self as views, TicketOut, TicketQuery};
@@ -212,11 +212,12 @@ pub async fn explain_deadline(call: Call, id: web::Path<String>) -> Answer {
 #[post("/tickets/{id}/acknowledge")]
 pub async fn acknowledge_ticket(call: Call, id: web::Path<String>, body: Body<AcknowledgeIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let id = tickets::acknowledge(tx, who, &id, version, &given.handler)?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::Acknowledge)
+        .write(body, move |tx, who, given| {
+            let id = tickets::acknowledge(tx, who, &id, version, &given.handler)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Logs progress, or puts an earlier entry right.
@@ -224,21 +225,22 @@ pub async fn acknowledge_ticket(call: Call, id: web::Path<String>, body: Body<Ac
 #[post("/tickets/{id}/progress")]
 pub async fn log_progress(call: Call, id: web::Path<String>, body: Body<ProgressIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let progress = Progress {
-            text: given.text,
-            percent: given.percent,
-            attachment_ids: given.attachment_ids,
-            corrects: given.corrects.map(|entry| match entry {
-                EntryRef::Number(number) => number.to_string(),
-                EntryRef::Id(id) => id,
-            }),
-            milestone_id: given.milestone_id,
-        };
-        let id = tickets::log_progress(tx, who, &id, version, &progress)?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::Progress)
+        .write(body, move |tx, who, given| {
+            let progress = Progress {
+                text: given.text,
+                percent: given.percent,
+                attachment_ids: given.attachment_ids,
+                corrects: given.corrects.map(|entry| match entry {
+                    EntryRef::Number(number) => number.to_string(),
+                    EntryRef::Id(id) => id,
+                }),
+                milestone_id: given.milestone_id,
+            };
+            let id = tickets::log_progress(tx, who, &id, version, &progress)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Accepts the feedback that waits, or returns it for rework.
@@ -246,11 +248,12 @@ pub async fn log_progress(call: Call, id: web::Path<String>, body: Body<Progress
 #[post("/tickets/{id}/review")]
 pub async fn review_ticket(call: Call, id: web::Path<String>, body: Body<ReviewIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let id = tickets::review(tx, who, &id, version, (given.decision, &given.reason), given.due_on)?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::Accept)
+        .write(body, move |tx, who, given| {
+            let id = tickets::review(tx, who, &id, version, (given.decision, &given.reason), given.due_on)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// The re-check after acceptance: strikes off, or returns.
@@ -258,19 +261,20 @@ pub async fn review_ticket(call: Call, id: web::Path<String>, body: Body<ReviewI
 #[post("/tickets/{id}/look-back")]
 pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<LookBackIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let found = tickets::LookBack {
-            outcome: given.outcome,
-            method: given.method,
-            note: given.note,
-            evidence: given.evidence,
-            on: given.on,
-            due_on: given.due_on,
-        };
-        let id = tickets::look_back(tx, who, &id, version, &found)?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::PassLookBack)
+        .write(body, move |tx, who, given| {
+            let found = tickets::LookBack {
+                outcome: given.outcome,
+                method: given.method,
+                note: given.note,
+                evidence: given.evidence,
+                on: given.on,
+                due_on: given.due_on,
+            };
+            let id = tickets::look_back(tx, who, &id, version, &found)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Moves the due date unasked.
@@ -278,10 +282,11 @@ pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<Look
 #[post("/tickets/{id}/due-date")]
 pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDateIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        perform(tx, who, &id, version, Command::MoveDueDate { to: given.to, reason: given.reason })
-    })
-    .await
+    may(call, &id, Act::MoveDueDate)
+        .write(body, move |tx, who, given| {
+            perform(tx, who, &id, version, Command::MoveDueDate { to: given.to, reason: given.reason })
+        })
+        .await
 }
 
 /// Keeps a ticket that can't be finished on the books, with milestones.
@@ -289,11 +294,12 @@ pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDate
 #[post("/tickets/{id}/carry")]
 pub async fn carry_ticket(call: Call, id: web::Path<String>, body: Body<CarryIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::Carry)
+        .write(body, move |tx, who, given| {
+            let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Accepts a milestone as reached, which makes the next one's date the due date, or sends its report back.
@@ -305,13 +311,14 @@ pub async fn decide_milestone(
     body: Body<MilestoneDecisionIn>,
 ) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let (id, milestone) = path.into_inner();
-        let decision = (given.reached, given.reason.as_str());
-        let id = tickets::decide_milestone(tx, who, (&id, &milestone), version, decision)?;
-        row(tx, who, id)
-    })
-    .await
+    let (id, milestone) = path.into_inner();
+    may(call, &id, Act::DecideMilestone)
+        .write(body, move |tx, who, given| {
+            let decision = (given.reached, given.reason.as_str());
+            let id = tickets::decide_milestone(tx, who, (&id, &milestone), version, decision)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Takes a ticket back; the row stays.
@@ -319,7 +326,8 @@ pub async fn decide_milestone(
 #[post("/tickets/{id}/cancel")]
 pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Cancel { reason: given.reason }))
+    may(call, &id, Act::Cancel)
+        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Cancel { reason: given.reason }))
         .await
 }
 
@@ -328,10 +336,11 @@ pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonI
 #[post("/tickets/{id}/reopen")]
 pub async fn reopen_ticket(call: Call, id: web::Path<String>, body: Body<ReopenIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        perform(tx, who, &id, version, Command::Reopen { reason: given.reason, due_on: given.due_on })
-    })
-    .await
+    may(call, &id, Act::Reopen)
+        .write(body, move |tx, who, given| {
+            perform(tx, who, &id, version, Command::Reopen { reason: given.reason, due_on: given.due_on })
+        })
+        .await
 }
 
 /// Gives the ticket to another unit; the old one loses access.
@@ -339,12 +348,13 @@ pub async fn reopen_ticket(call: Call, id: web::Path<String>, body: Body<ReopenI
 #[post("/tickets/{id}/reassign")]
 pub async fn reassign_ticket(call: Call, id: web::Path<String>, body: Body<ReassignIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| {
-        let to = (given.reason.as_str(), given.unit_id.as_str(), given.due_on);
-        let id = tickets::reassign(tx, who, &id, version, to)?;
-        row(tx, who, id)
-    })
-    .await
+    may(call, &id, Act::Reassign)
+        .write(body, move |tx, who, given| {
+            let to = (given.reason.as_str(), given.unit_id.as_str(), given.due_on);
+            let id = tickets::reassign(tx, who, &id, version, to)?;
+            row(tx, who, id)
+        })
+        .await
 }
 
 /// Urges the unit by mail, now.
@@ -352,7 +362,9 @@ pub async fn reassign_ticket(call: Call, id: web::Path<String>, body: Body<Reass
 #[post("/tickets/{id}/urge")]
 pub async fn urge_ticket(call: Call, id: web::Path<String>, body: Body<UrgeIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Urge { note: given.note })).await
+    may(call, &id, Act::Urge)
+        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Urge { note: given.note }))
+        .await
 }
 
 /// Says something that everybody who sees the ticket reads.
@@ -360,7 +372,15 @@ pub async fn urge_ticket(call: Call, id: web::Path<String>, body: Body<UrgeIn>) 
 #[post("/tickets/{id}/comment")]
 pub async fn comment_ticket(call: Call, id: web::Path<String>, body: Body<CommentIn>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Comment { text: given.text })).await
+    may(call, &id, Act::Comment)
+        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Comment { text: given.text }))
+        .await
+}
+
+/// Whoever may not do this to the ticket hears nothing of what is wrong with what they sent.
+pub(super) fn may(call: Call, key: &str, act: Act) -> Call {
+    let key = key.to_owned();
+    call.after(move |read, who| tickets::may(read, who, &key, act))
 }
 
 fn perform(tx: &mut Tx<'_>, who: &Identity, key: &str, version: Option<i64>, command: Command) -> Outcome<Reply> {

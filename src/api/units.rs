@@ -6,6 +6,7 @@ use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
 use crate::api::routes::Routes;
+use crate::domain::vocabulary::Role;
 use crate::queries::units::{self as views, Unit, UnitQuery};
 use actix_web::{get, patch, post, web};
 
@@ -28,12 +29,13 @@ pub async fn list_units(call: Call, list: List<UnitQuery>) -> Answer {
 #[utoipa::path(tag = "units", request_body = NewUnit, responses((status = 201, body = Unit)))]
 #[post("/units")]
 pub async fn create_unit(call: Call, body: Body<NewUnit>) -> Answer {
-    call.write(body, |tx, who, new| {
-        let id = units::create(tx, who, new)?.to_string();
-        let unit = views::get(&mut tx.read(), who, &id)?;
-        Reply::created(format!("/api/v1/units/{id}"), &unit, unit.etag)
-    })
-    .await
+    call.only(&[Role::Admin])
+        .write(body, |tx, who, new| {
+            let id = units::create(tx, who, new)?.to_string();
+            let unit = views::get(&mut tx.read(), who, &id)?;
+            Reply::created(format!("/api/v1/units/{id}"), &unit, unit.etag)
+        })
+        .await
 }
 
 /// A unit by id or code.
@@ -52,10 +54,11 @@ pub async fn get_unit(call: Call, id: web::Path<String>) -> Answer {
 #[patch("/units/{id}")]
 pub async fn change_unit(call: Call, id: web::Path<String>, body: Body<UnitChange>) -> Answer {
     let version = call.version;
-    call.write(body, move |tx, who, change| {
-        let id = units::change(tx, who, &id, version, change)?.to_string();
-        let unit = views::get(&mut tx.read(), who, &id)?;
-        Reply::row(&unit, unit.etag)
-    })
-    .await
+    call.only(&[Role::Admin])
+        .write(body, move |tx, who, change| {
+            let id = units::change(tx, who, &id, version, change)?.to_string();
+            let unit = views::get(&mut tx.read(), who, &id)?;
+            Reply::row(&unit, unit.etag)
+        })
+        .await
 }

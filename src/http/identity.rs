@@ -2,6 +2,7 @@
 //! Who that is gets looked up in the request's own transaction; see `blocking`.
 
 use crate::domain::refusal::{Code, Refusal};
+use crate::http::origin;
 use crate::http::problem::Fault;
 use crate::http::state::State;
 use crate::queries::people::{Credential, Identity, Via};
@@ -22,6 +23,8 @@ pub struct Credentials {
     pub credential: Credential,
     /// The form token that came with it.
     pub csrf: Option<String>,
+    /// Another site's page sent it.
+    pub foreign: bool,
 }
 
 impl Credentials {
@@ -31,6 +34,7 @@ impl Credentials {
         Ok(Self {
             credential: credential(request, state)?,
             csrf: request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned),
+            foreign: origin::is_foreign(request.headers(), &state.world.base_url),
         })
     }
 
@@ -45,6 +49,8 @@ impl Credentials {
     pub(super) fn check_form_token(&self, identity: &Identity) -> Result<(), Refusal> {
         match &identity.via {
             Via::Token { .. } => Ok(()),
+            // A second line beside the token, for whoever has come by one.
+            Via::Session { .. } if self.foreign => Err(Refusal::new(Code::CsrfMissing)),
             Via::Session { csrf_token, .. } => {
                 let given = self.csrf.as_deref().unwrap_or_default();
                 let same: bool = given.as_bytes().ct_eq(csrf_token.as_bytes()).into();

@@ -1,7 +1,7 @@
 //! What every request handler holds: the installation and the settings of the doors. Cheap to clone.
 
 use crate::actions::sign_in::{Hashing, SessionLimits};
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::files::blobs::Blobs;
@@ -43,6 +43,8 @@ pub struct Settings {
     /// People reach us through TLS: cookies are for TLS only.
     pub https: bool,
     pub sessions: SessionLimits,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     pub max_file_bytes: u64,
     /// Extensions of attachments, lower case, without the dot.
     pub allowed_files: Vec<String>,
@@ -68,6 +70,7 @@ impl State {
         let settings = Settings {
             locale: config.office.locale,
             https: config.public_url().starts_with("https://"),
+            trusted_proxies: config.server.trusted_proxies.clone(),
             sessions: SessionLimits { idle: config.security.session_idle, length: config.security.session_length },
             max_file_bytes: config.files.max_file_bytes(),
             allowed_files: config.files.allowed.clone(),
@@ -77,7 +80,8 @@ impl State {
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
         let hashing = Hashing::default();
-        let (limits, metrics) = (Limits::default(), Metrics::default());
+        let limits = Limits::new(config.security.failures_per_address);
+        let metrics = Metrics::default();
         Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits, metrics, probes, turn })))
     }
 }

@@ -15,6 +15,7 @@ pub mod rehearsal;
 pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
+pub mod sessions;
 pub mod tickets;
 pub mod timeline;
 pub mod units;

@@ -178,6 +178,9 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "clock" => "done.clock",
         "clock_accepted" => "done.clock_accepted",
         "closed" => "done.notice_closed",
+        "password" => "done.password",
+        "session" => "done.session_ended",
+        "token" => "done.token_revoked",
         act => return act.parse().ok().map(|act| done_act(act, lens)),
     };
     Some(lens.t(key))

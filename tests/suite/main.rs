@@ -9,6 +9,8 @@ mod cli;
 #[cfg(test)]
 mod default_rules;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod reminders;
