@@ -234,7 +234,7 @@ pub async fn change_notice(call: Call, id: web::Path<String>, body: Body<NoticeC
 #[utoipa::path(tag = "notices", responses((status = 200, body = Coverage)))]
 #[get("/notices/{id}/coverage")]
 pub async fn get_coverage(call: Call, id: web::Path<String>) -> Answer {
-    call.read((), move |read, who, ()| coverage(&views::coverage(read, who, &id)?)).await
+    call.only(&Role::OFFICE).read((), move |read, who, ()| coverage(&views::coverage(read, who, &id)?)).await
 }
 
 /// Replaces the annexes of a draft.

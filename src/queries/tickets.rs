@@ -9,6 +9,7 @@ use crate::domain::standing::{first_green_on, standing};
 use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
+use crate::queries::notices::find_in_sight;
 use crate::queries::page::{Ask, Slice};
 pub use crate::queries::reminders::LastReminder;
 use crate::queries::reminders::last_of;
@@ -169,7 +170,7 @@ pub struct TicketQuery {
 
 /// One page of the tickets in sight.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) -> Outcome<Slice<TicketOut>> {
-    let filter = resolved(read, query)?;
+    let filter = resolved(read, actor, query)?;
     let sort = query.sort.unwrap_or(TicketOrder::DueOn).sort();
     let after: Option<TicketKey> = ask.after()?;
     let as_of = as_of(read);
@@ -181,7 +182,7 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) 
 
 /// How many tickets in sight fit; the number that `list` would count.
 pub fn count(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<i64> {
-    let filter = resolved(read, query)?;
+    let filter = resolved(read, actor, query)?;
     let as_of = as_of(read);
     Ok(tickets::count(read.conn, &filter, &actor.scope, as_of)?)
 }
@@ -223,11 +224,11 @@ fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
     }
 }
 
-fn resolved(read: &mut Read<'_>, query: &TicketQuery) -> Outcome<TicketFilter> {
+fn resolved(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<TicketFilter> {
     let mut faults = Vec::new();
     let mut notice_ids = Vec::with_capacity(query.notice.len());
     for key in &query.notice {
-        match notices::find_by_key(read.conn, key)? {
+        match find_in_sight(read, actor, key)? {
             Some(row) => notice_ids.push(row.id),
             None => faults.push(unknown("notice", key)),
         }

@@ -10,6 +10,7 @@ mod reminder_rules;
 mod reminders;
 mod repeats;
 mod service;
+mod sessions;
 mod sign_in;
 mod tickets;
 mod tokens;

@@ -233,6 +233,7 @@ fn steady(answer: &Answer) -> String {
     let Ok(mut body) = serde_json::from_slice::<Value>(&answer.bytes) else { return answer.text() };
     if let Some(body) = body.as_object_mut() {
         body.remove("request_id");
+        body.remove("instance");
     }
     format!("{} {body}", answer.status)
 }

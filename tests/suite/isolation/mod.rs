@@ -2,6 +2,7 @@
 
 mod calls;
 mod canary;
+mod headers;
 mod matrix;
 mod pages;
 mod rows;

@@ -1,6 +1,7 @@
 //! The same for the pages: every address of `src/web/mod.rs`, for readers with a cookie. A page that has no row here fails.
 
 use super::calls::{ALL, Asking, Body, First, OFFICE, Route, Sight, Want, act, kept, key, nothing, seen, whole};
+use super::matrix::headed;
 use super::rows::{CALLERS, Caller, Column, NOBODY, Rows, Stage};
 use crate::support::app::{PASSWORD, TestApp};
 use crate::support::client::{Answer, Client};
@@ -67,7 +68,7 @@ fn places() -> Vec<Route> {
         own("POST /account/tokens/{id}/revoke", |rows, column, _| sent(vec![rows.token(column)], json!({}))),
         own("POST /account/sessions/{id}/end", |rows, column, _| sent(vec![rows.session(column)], json!({}))),
         public("GET /sign-in", 200, nothing),
-        public("POST /sign-in", 401, |_, _, _| sent(Vec::new(), json!({"login": "viewer2", "password": PASSWORD}))),
+        public("POST /sign-in", 303, |_, _, _| sent(Vec::new(), json!({"login": "viewer", "password": PASSWORD}))),
         public("GET /setup", 404, nothing),
         public("POST /setup", 404, |_, _, _| {
             sent(Vec::new(), json!({"key": "x", "login": "me", "password": PASSWORD}))
@@ -91,7 +92,7 @@ fn places() -> Vec<Route> {
         },
         Route {
             call: "POST /feedback",
-            want: Want::Rule { who: "ldbc", sight: Sight::Unit, first: First::Row, ok: 303 },
+            want: Want::Rule { who: "ldbc", sight: Sight::Unit, first: First::Role, ok: 303 },
             ask: letter,
         },
         whole("GET /notices", ALL, 200, nothing),
@@ -242,7 +243,7 @@ fn send(browser: &Browser, call: &str, ask: &super::calls::Ask) -> Answer {
         target = format!("{target}?{}", ask.query);
     }
     if method == "GET" {
-        return browser.client.get(&target);
+        return headed(browser.client.get(&target), &target);
     }
     let mut body = Serializer::new(String::new());
     body.append_pair("csrf", &browser.csrf);
@@ -252,7 +253,7 @@ fn send(browser: &Browser, call: &str, ask: &super::calls::Ask) -> Answer {
         }
     }
     let kind = Some("application/x-www-form-urlencoded");
-    browser.client.send("POST", &target, kind, body.finish().into_bytes())
+    headed(browser.client.send("POST", &target, kind, body.finish().into_bytes()), &target)
 }
 
 /// The status that the table speaks of: whoever is led to the sign-in is not signed in.
@@ -312,7 +313,8 @@ fn walk(rows: &mut Rows, browsers: &[Browser], route: &Route, faults: &mut Vec<S
                     let held = silences.entry((index, is_blank)).or_insert_with(|| text.clone());
                     if *held != text {
                         let (call, caller) = (route.call, CALLERS[index]);
-                        faults.push(format!("{call} {caller:?} tells rows apart:\n  {held}\n  {text}"));
+                        let lines = held.lines().zip(text.lines()).find(|(one, other)| one != other);
+                        faults.push(format!("{call} {caller:?} tells rows apart: {lines:?}"));
                     }
                 }
             }
@@ -345,5 +347,7 @@ fn check(route: &Route, cell: (Caller, Column), answer: &Answer, wanted: u16, fa
 fn plain(answer: &Answer, ask: &super::calls::Ask) -> String {
     let named = ask.query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
     let named = ask.keys.iter().map(String::as_str).chain(named).filter(|name| name.len() > 3);
-    named.fold(answer.text(), |text, name| text.replace(name, "…"))
+    let text = named.fold(answer.text(), |text, name| text.replace(name, "…"));
+    // A short one stands only in the links that lead back here.
+    ask.keys.iter().fold(text, |text, name| text.replace(&format!("&#x2f;{name}?"), "…"))
 }

@@ -181,7 +181,8 @@ impl Rows {
         let index = match column {
             Column::OfA => 0,
             Column::OfB => 1,
-            Column::Absent => return "M0-F00-01".to_owned(),
+            // Of a notice that concerns both.
+            Column::Absent => return "M1-F99-01".to_owned(),
         };
         if self.fresh[index].is_empty() {
             let code = self.notice(&["430502", "430503"], FINDINGS);
