@@ -23,7 +23,10 @@ pub struct ClockIn {
 
 /// Sets the sandbox's clock, where it stands from then on: one look at what is due there, and its mails. Outside a
 /// sandbox it does not exist.
-#[utoipa::path(tag = "sandbox", request_body = ClockIn, responses((status = 200, body = Jump)))]
+#[utoipa::path(tag = "sandbox", request_body = ClockIn, responses(
+    (status = 200, body = Jump),
+    (status = 404, description = "This is no sandbox")
+))]
 #[post("/sandbox/clock")]
 pub async fn set_clock(call: Call, body: Body<ClockIn>) -> Answer {
     let turn = call.state.turn.clone();

@@ -11,6 +11,8 @@ mod default_rules;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod reminders;

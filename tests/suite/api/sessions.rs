@@ -77,11 +77,9 @@ fn a_password_of_ones_own_is_changed_by_whoever_knows_the_old_one_and_ends_the_o
     let wrong = change(&here, "wrong password", new);
     assert_eq!(wrong.problem(), "422 request.invalid /old_password auth.failed");
     assert!(!wrong.text().contains(new) && !wrong.text().contains("wrong password"));
-    for (bad, code) in [
-        ("short", "field.too_short"),
-        (&"x".repeat(257), "field.too_long"),
-        ("my liaison password", "field.format"),
-    ] {
+    for (bad, code) in
+        [("short", "field.too_short"), (&"x".repeat(257), "field.too_long"), ("my liaison password", "field.format")]
+    {
         let answer = change(&here, PASSWORD, bad);
         assert_eq!(answer.problem(), format!("422 request.invalid /new_password {code}"));
     }
@@ -96,7 +94,10 @@ fn a_password_of_ones_own_is_changed_by_whoever_knows_the_old_one_and_ends_the_o
     app.by("liaison").get("/api/v1/me").is(200);
     // Guessing the old one slows down as guessing at the door does.
     for _ in 0..5 {
-        assert_eq!(change(&here, "wrong password", "a third long one").problem(), "422 request.invalid /old_password auth.failed");
+        assert_eq!(
+            change(&here, "wrong password", "a third long one").problem(),
+            "422 request.invalid /old_password auth.failed"
+        );
     }
     assert_eq!(change(&here, new, "a third long one").problem(), "429 auth.slow_down");
 }
@@ -106,9 +107,8 @@ fn whoever_can_not_sign_in_is_answered_the_same_after_the_same_work() {
     let app = TestApp::start();
     let admin = app.by("admin");
     admin.patch("/api/v1/users/leader", json!({"active": false})).is(200);
-    let account = |login: &str, service: bool| {
-        json!({"login": login, "name": "n", "roles": ["viewer"], "service": service})
-    };
+    let account =
+        |login: &str, service: bool| json!({"login": login, "name": "n", "roles": ["viewer"], "service": service});
     admin.post("/api/v1/users", account("robot", true)).is(201);
     admin.post("/api/v1/users", account("bare", false)).is(201);
     let mut told = Vec::new();

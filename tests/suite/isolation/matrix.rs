@@ -155,7 +155,9 @@ pub fn headed(answer: Answer, target: &str) -> Answer {
     assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{target}");
     assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{target}");
     let kept = match answer.status {
-        200 | 304 if target.starts_with("/static/") || target.starts_with("/docs") || target == "/openapi.json" => "public",
+        200 | 304 if target.starts_with("/static/") || target.starts_with("/docs") || target == "/openapi.json" => {
+            "public"
+        }
         200 | 304 if target.starts_with("/api/v1/attachments/") => "private, no-cache",
         _ => "no-store",
     };

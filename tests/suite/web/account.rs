@@ -56,8 +56,7 @@ fn a_token_is_made_shown_once_and_revoked() {
     page.never_says(&secret);
     page.says("夜间导出");
     page.says("Read only Thu 31 Dec 2026");
-    let actions: Vec<&str> =
-        page.html.split("action=\"").filter(|rest| rest.starts_with("/account/tokens/")).collect();
+    let actions: Vec<&str> = page.html.split("action=\"").filter(|rest| rest.starts_with("/account/tokens/")).collect();
     // The suite's own token stands before it.
     let form = page.form(actions.last().unwrap().split('"').next().unwrap());
     liaison.send(&form).is(200).says("The token is revoked.");
