@@ -1,6 +1,7 @@
 //! What another rule or calendar does to the reminders that are to come: the planner's own steps of every subject, before
 //! and after. Nothing is written here; a page of subjects is held at a time, and each date is counted once.
 
+use crate::domain::calendar::local_date;
 use crate::domain::id::{NoticeId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
@@ -11,7 +12,7 @@ use crate::store::recipients::unanswered;
 use crate::store::tickets::{self, TicketRow};
 use crate::store::{ledger, units};
 use crate::transaction::{Outcome, Read};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -240,13 +241,18 @@ impl Look<'_> {
             Some((rule, held)) if held.version == anchor.version => self.moments((index, rule), held, Side::Before),
             Some(_) | None => Rc::new([]),
         };
-        let (now, since) = (self.now, rule.since.unwrap_or(self.now));
-        let is_told = |step: u16| come.iter().any(|(held, at)| *held == step && *at <= now);
+        let (now, since, zone) = (self.now, rule.since.unwrap_or(self.now), self.asked.before.zone);
+        // A rule of the office's weeks has one step, told each week.
+        let week = |at: Instant| (facts.subject == Subject::Office).then(|| local_date(zone, at).iso_week());
+        let was = |step: u16, at: Instant, is_due: bool| {
+            come.iter().any(|(held, moment)| (*held, week(*moment), *moment <= now) == (step, week(at), is_due))
+        };
         let moments = self.moments((index, rule), anchor, side);
+        let told = moments.iter().filter(|(step, at)| *at > since && !was(*step, *at, true));
         // What was to come and has come by the change is told at once.
-        let was_ahead = |step: u16| come.iter().any(|(held, at)| *held == step && *at > now);
-        let told = moments.iter().filter(|(step, at)| *at > since && !is_told(*step));
-        told.filter(|(step, at)| *at > now || was_ahead(*step)).map(|(step, at)| (*step, (*at).max(now))).collect()
+        told.filter(|(step, at)| *at > now || was(*step, *at, false))
+            .map(|(step, at)| (*step, (*at).max(now)))
+            .collect()
     }
 
     fn moments(&mut self, (index, rule): (usize, &Rule), anchor: AnchorAt, side: Side) -> Moments {

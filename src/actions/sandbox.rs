@@ -5,11 +5,15 @@ use crate::clock::ClockFault;
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::instant::Instant;
-use crate::domain::refusal::{Code, Refusal};
+use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::vocabulary::Role;
 use crate::store::sandbox;
 use crate::transaction::{Outcome, World};
+use chrono::Datelike;
 use serde_json::json;
+
+/// It never goes back, so a year that was mistyped would stay.
+const LAST_YEAR: i32 = 2099;
 
 /// Sets the clock to `at`, where it stands from then on; the same moment again is allowed. What a jump leads to is the
 /// engine's: `Runner::settle(move |world| set_clock(world, &actor, at))`. Blocks.
@@ -17,7 +21,7 @@ use serde_json::json;
 /// A crash after the commit leaves the new time, and the next server's first look does what the jump owed.
 ///
 /// # Errors
-/// `sandbox.only` where the clock is real, the role where the actor is no admin, `sandbox.clock_backwards`.
+/// `sandbox.only` where the clock is real, the role where the actor is no admin, `sandbox.clock_backwards`, or a year too far ahead.
 pub fn set_clock(world: &World, actor: &Actor, at: Instant) -> Outcome<()> {
     let from = admit(world, actor, at)?;
     let by = actor.clone();
@@ -40,7 +44,14 @@ pub fn admit(world: &World, actor: &Actor, at: Instant) -> Result<Instant, Refus
     }
     actor.require(&[Role::Admin])?;
     let now = world.clock.now();
-    if at < now { Err(refusal(ClockFault::Backwards { now })) } else { Ok(now) }
+    if at < now {
+        return Err(refusal(ClockFault::Backwards { now }));
+    }
+    if at.utc().year() > LAST_YEAR {
+        let reason = Arg::both("沙箱时钟只能设到 2099 年底", "a sandbox's clock goes up to the end of 2099");
+        return Err(Refusal::field(Fault::at("/now", Code::FieldNotAllowed).with("reason", reason)));
+    }
+    Ok(now)
 }
 
 fn refusal(fault: ClockFault) -> Refusal {

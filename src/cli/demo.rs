@@ -32,15 +32,11 @@ Examples:
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
     /// Only the source notice, issued at this moment: 2021-08-16T09:00:00+08:00
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant)]
     at: Option<Instant>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-}
-
-fn instant(text: &str) -> Result<Instant, String> {
-    text.parse().map_err(|_fault| "write it with its offset, like 2021-08-16T09:00:00+08:00".to_owned())
 }
 
 pub(super) fn run(general: &General, arguments: &Arguments) -> Result<ExitCode, CliFault> {

@@ -90,6 +90,10 @@ fn test(config: &Config, data_dir: &Path, to: &str, as_json: bool) -> Result<Exi
         }
         return Ok(ExitCode::FAILURE);
     }
+    if config.mail.transport == Transport::File && !data_dir.is_dir() {
+        // Else a mistyped --data would come into being here.
+        return Err(Refusal::new(Code::InstallationMissing).with("place", data_dir.display()).into());
+    }
     let sender = server::sender(config, data_dir)?;
     let heard: Arc<Mutex<Vec<Said>>> = Arc::default();
     let kept = Arc::clone(&heard);
@@ -212,8 +216,8 @@ fn next(trial: &Trial, lang: Lang) -> &'static str {
             "This port has no STARTTLS: use port 465 with tls=implicit in mail.smtp_url, or ask the mail administrator.",
         ),
         (_, Phase::Tls) => lang.pick(
-            "证书不被信任或名字不符：自建证书请设 mail.ca_file，证书名与主机不同请设 mail.tls_name。",
-            "The certificate is not trusted, or bears another name: set mail.ca_file for an authority of your own, mail.tls_name for another name.",
+            "证书不被信任或名字不符：自建证书请设 mail.ca_file，证书名与主机不同请设 mail.tls_name。服务器若先以明文应答（端口 25、587），请写 tls=starttls。",
+            "The certificate is not trusted, or bears another name: set mail.ca_file for an authority of your own, mail.tls_name for another name. Where the server speaks in plain text first (ports 25 and 587), write tls=starttls.",
         ),
         (_, Phase::Auth) => lang.pick(
             "登录失败：请核对 mail.smtp_url 的用户和密码；许多邮箱要用授权码代替密码。",

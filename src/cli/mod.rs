@@ -18,8 +18,10 @@ mod token;
 mod user;
 
 use crate::config::Config;
+use crate::domain::instant::Instant;
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Place, Purpose};
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use say::CliFault;
 use std::path::PathBuf;
@@ -159,4 +161,12 @@ fn lang(text: &str) -> Result<Lang, String> {
         "en" => Ok(Lang::En),
         _ => Err("write zh-CN or en".to_owned()),
     }
+}
+
+fn instant(text: &str) -> Result<Instant, String> {
+    text.parse().map_err(|_fault| "write it with its offset, like 2021-08-16T09:00:00+08:00".to_owned())
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_fault| "write it like 2027-12-31".to_owned())
 }

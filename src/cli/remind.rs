@@ -40,10 +40,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     rehearse: bool,
     /// Rehearse from this instant on [default: now]
-    #[arg(long, value_name = "INSTANT", requires = "rehearse")]
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant, requires = "rehearse")]
     from: Option<Instant>,
     /// Rehearse up to this instant [default: 30 days later]
-    #[arg(long, value_name = "INSTANT", requires = "rehearse")]
+    #[arg(long, value_name = "INSTANT", value_parser = super::instant, requires = "rehearse")]
     to: Option<Instant>,
     /// Answer as JSON
     #[arg(long)]

@@ -4,6 +4,7 @@ use super::General;
 use super::say::{CliFault, say};
 use super::server;
 use crate::actions::setup;
+use crate::config::Transport;
 use crate::domain::words::Lang;
 use crate::installation::{Installation, Place, Purpose};
 use std::fmt::Write;
@@ -64,6 +65,25 @@ fn greeting(installation: &Installation, invitation: Option<&str>, lang: Lang) -
         Lang::Zh => format!("rectify：{url} （数据目录 {dir}，按 Ctrl-C 停止）\n"),
         Lang::En => format!("rectify: {url} (data in {dir}; Ctrl-C stops it)\n"),
     };
+    let mail = &installation.config.mail;
+    let caution = match mail.transport {
+        Transport::File => lang.pick(
+            "邮件没有寄出，只写成 outbox/ 里的文件；要寄出，请设 mail.transport = \"smtp\"。",
+            "Mails are not sent, but written as files to outbox/; to send them set mail.transport = \"smtp\".",
+        ),
+        Transport::Smtp if mail.from.contains(".invalid") => lang.pick(
+            "发件人还是 mail.from 的示例地址，多数邮件服务器会拒收；请设为本单位的地址。",
+            "The sender is still the example of mail.from, which most servers refuse; set it to an address of the office.",
+        ),
+        Transport::None => lang.pick(
+            "邮件留在队列里：mail.transport 设为 none。",
+            "Mails stay in the queue: mail.transport is none.",
+        ),
+        Transport::Smtp => "",
+    };
+    if !caution.is_empty() {
+        let _ = writeln!(text, "{caution}");
+    }
     if let Some(secret) = invitation {
         let _ = match lang {
             Lang::Zh => {

@@ -35,7 +35,7 @@ pub(super) struct Add {
     #[arg(long, default_value = "cli")]
     name: String,
     /// The last day on which it works: 2027-12-31 [default: until it is revoked]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::date)]
     expires_on: Option<NaiveDate>,
     /// What it is limited to, with commas: read, write [default: all that the user may do]
     #[arg(long, value_delimiter = ',', value_parser = scope)]

@@ -56,6 +56,7 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// Never empty after [`Config::load`].
+    #[serde(deserialize_with = "values::database_url")]
     pub url: Secret,
     #[serde(deserialize_with = "values::between::<1, 500, _>")]
     pub pool: u32,

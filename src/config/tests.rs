@@ -153,6 +153,8 @@ fn a_secret_comes_from_a_file_and_is_never_printed() {
         let told = load("", &[("RECTIFY_MAIL__SMTP_URL", wrong)], &[]).unwrap_err();
         assert!(!told.contains("hush"), "{told}");
     }
+    let other = load("", &[], &[("database.url", "mysql://me:hush@x/y")]).unwrap_err();
+    assert!(other.contains("other databases are not supported") && !other.contains("hush"), "{other}");
     let wrong_type = load("[database]\nurl = [\"postgres://me:hush@x\"]\n", &[], &[]).unwrap_err();
     assert!(!wrong_type.contains("hush"), "{wrong_type}");
 }

@@ -209,6 +209,16 @@ pub(super) fn smtp_url<'de, D: Deserializer<'de>>(input: D) -> Result<Secret, D:
     })
 }
 
+pub(super) fn database_url<'de, D: Deserializer<'de>>(input: D) -> Result<Secret, D::Error> {
+    // The reason must not repeat the value: it may hold a password.
+    text(input, |text| match text.split_once("://").map(|(scheme, _)| scheme) {
+        None | Some("sqlite" | "postgres" | "postgresql") => Ok(Secret::new(text)),
+        Some(_) => Err("write it like sqlite:/var/lib/rectify/rectify.db or postgres://user:password@host/name; \
+                        other databases are not supported"
+            .to_owned()),
+    })
+}
+
 pub(super) fn extensions<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     let list = Vec::<String>::deserialize(input)?;
     match list.iter().find(|text| text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric())) {

@@ -253,3 +253,16 @@ fn from_october_on_a_missing_year_is_told() {
     let version = app.world.read_now(|read| Ok(reference::version(read.conn)?)).unwrap();
     assert_eq!(version, 1);
 }
+
+#[test]
+fn a_day_off_moves_the_overview_of_its_week_and_no_other() {
+    let app = TestApp::start();
+    let tried = try_day(&app.by("admin"), "2026-03-16", json!({"kind": "holiday", "name": "试验日"}));
+    let reminders = &tried["changes"]["reminders"];
+    let counts = ["reminders_added", "reminders_removed", "reminders_moved"].map(|name| reminders[name].clone());
+    assert_eq!(counts, [0, 0, 1]);
+    let first = &reminders["first"][0];
+    assert_eq!((&first["subject"], &first["rule"]), (&"office".into(), &"weekly-overview".into()));
+    let moved = (&first["at_before"], &first["at_after"]);
+    assert_eq!(moved, (&"2026-03-16T00:30:00Z".into(), &"2026-03-17T00:30:00Z".into()));
+}

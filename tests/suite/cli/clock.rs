@@ -21,6 +21,8 @@ fn it_goes_forward_for_the_admin_tells_what_is_due_once_and_stands_across_restar
     let earlier = clock(&server, "admin", "2021-08-16T00:59:59Z").is(409).json();
     assert_eq!(earlier["code"], "sandbox.clock_backwards");
     clock(&server, "admin", "2021-08-18").is(422);
+    let far = clock(&server, "admin", "2121-08-16T09:00:00+08:00").is(422).json();
+    assert_eq!(far["errors"][0]["pointer"], "/now");
     clock(&server, "admin", "2021-08-16T01:00:00Z").is(200);
 
     // Seven working days before the deadline, in the window: one digest to each of the 16 liaisons.

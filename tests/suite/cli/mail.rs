@@ -89,6 +89,9 @@ fn what_a_refusal_would_have_meant_and_what_to_do_is_told() {
 #[test]
 fn a_test_mail_as_a_file_and_with_no_transport() {
     let room = Room::new();
+    let done = room.run(&["mail", "test", "wang@example.cn"]).failed();
+    assert!(done.err.starts_with("这里没有安装") && !room.data().exists(), "{}", done.err);
+    std::fs::create_dir(room.data()).unwrap();
     let done = room.run(&["mail", "test", "wang@example.cn", "--json"]).ok();
     let file = done.json()["file"].as_str().unwrap().to_owned();
     assert!(std::fs::read_to_string(&file).unwrap().contains("To: wang@example.cn"), "{file}");

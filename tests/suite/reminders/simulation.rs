@@ -1,10 +1,10 @@
 //! Years of an office in which everything goes wrong that can: the server refuses, forgets and vanishes, processes die in
 //! the middle of a mail, stand still for days and run side by side, people come and go, dates move. Each year is drawn
 //! from a number, and is the same year again by it: `RECTIFY_TEST_SEED=17 cargo test --test suite simulation`.
-//! `RECTIFY_TEST_SEEDS=10000` runs that many.
+//! `RECTIFY_TEST_SEEDS=10000` runs that many, `RECTIFY_TEST_SEEDS=10000..20000` the next.
 
 use crate::support::bureau::{Bureau, DAXIANG, SHUANGQING, day, drop_leases};
-use crate::support::dice::{Dice, number};
+use crate::support::dice::{Dice, number, seeds};
 use crate::support::smtp::{At, Does, MailServer};
 use chrono::{NaiveDate, TimeDelta};
 use rectify::clock::{Clock, Ids};
@@ -414,15 +414,15 @@ fn nothing_is_lost_told_twice_or_told_wrongly_in_any_year() {
         println!("{:#?}", run(seed));
         return;
     }
-    let count = number("RECTIFY_TEST_SEEDS").unwrap_or(YEARS);
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let years = seeds(YEARS);
+    let next = std::sync::atomic::AtomicU64::new(years.start);
     let total = Mutex::new(Sum::default());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if seed >= count {
+                    if seed >= years.end {
                         return;
                     }
                     let sum = run(seed);
@@ -436,7 +436,7 @@ fn nothing_is_lost_told_twice_or_told_wrongly_in_any_year() {
         }
     });
     let Sum { events, mails, copies, kills, .. } = total.into_inner().unwrap();
-    println!("{count} years: {events} events, {mails} mails, {copies} taken by the server, {kills} processes killed");
+    println!("years {years:?}: {events} events, {mails} mails, {copies} taken by the server, {kills} processes killed");
     assert!(mails > 0 && kills > 0);
 }
 

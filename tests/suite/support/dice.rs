@@ -1,6 +1,7 @@
 //! Chance that can be drawn again: numbers from a seed, and how many runs somebody asked for.
 
 use chrono::TimeDelta;
+use std::ops::Range;
 
 /// Steele, Lea, Flood 2014.
 pub struct Dice(pub u64);
@@ -22,8 +23,23 @@ impl Dice {
     }
 }
 
-/// A number from the environment, `RECTIFY_TEST_SEEDS`.
+/// A number from the environment.
 pub fn number(name: &str) -> Option<u64> {
-    let text = std::env::var_os(name)?.into_string().unwrap();
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+    given(name).map(|text| parsed(name, &text))
+}
+
+/// The numbers that `RECTIFY_TEST_SEEDS` gives, or so many: `100` are the first hundred, `100..200` the next.
+pub fn seeds(count: u64) -> Range<u64> {
+    const NAME: &str = "RECTIFY_TEST_SEEDS";
+    let Some(text) = given(NAME) else { return 0..count };
+    let (from, to) = text.split_once("..").unwrap_or(("0", &text));
+    parsed(NAME, from)..parsed(NAME, to)
+}
+
+fn parsed(name: &str, text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text:?}"))
+}
+
+fn given(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
 }
