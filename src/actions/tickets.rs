@@ -226,8 +226,10 @@ pub fn decide_milestone(
     check_version(version, held.row.version)?;
     entitled(&held.ticket, actor, Act::DecideMilestone)?;
     let id = milestone.parse::<MilestoneId>().ok();
-    let known = held.ticket.milestones.iter().find(|held| Some(held.id) == id);
-    let id = known.map(|milestone| milestone.id).ok_or_else(Refusal::missing)?;
+    // Also those of a ticket that is carried no more: they are there, and nothing is decided about them.
+    let known = milestones::of_tickets(tx.conn, &[held.row.id])?;
+    let known = known.into_iter().find(|(_, milestone)| Some(milestone.id) == id);
+    let id = known.map(|(_, milestone)| milestone.id).ok_or_else(Refusal::missing)?;
     permit(&held.ticket, actor, Act::DecideMilestone, tx.now)?;
     let mut check = Check::new();
     let reason = if reached {
@@ -336,6 +338,10 @@ pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
     let row = tickets::lock(tx.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let co_units = tickets::co_units_of(tx.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
     let mut ticket = row.ticket(co_units);
+    // Whoever had to wait for the lock was looked up before it: the ticket may have been given away meanwhile.
+    if !actor.scope.sees(&ticket.units()) {
+        return Err(Refusal::missing().into());
+    }
     // A ticket that is not carried gets new ones when it is.
     if row.state == State::Carried {
         ticket.milestones = milestones::of_tickets(tx.conn, &[row.id])?.into_iter().map(|(_, one)| one).collect();
