@@ -170,7 +170,7 @@ pub fn headed(answer: Answer, target: &str) -> Answer {
 fn nonsense(ask: &Ask) -> Ask {
     let body = match &ask.body {
         Body::Json(_) => Body::Json(json!({"nonsense": 1})),
-        held => held.clone(),
+        held @ (Body::None | Body::Files) => held.clone(),
     };
     let joint = if ask.query.is_empty() { "" } else { "&" };
     Ask { query: format!("{}{joint}nonsense=1", ask.query), body, keys: ask.keys.clone() }

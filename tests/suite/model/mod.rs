@@ -38,7 +38,7 @@ const TICKETS: [(&str, &str, &[&str]); 4] = [
 ];
 const DUE: &str = "2026-03-13";
 /// Acts of one person in one run.
-const STEPS: u64 = 40;
+const STEPS: usize = 40;
 const SEEDS: u64 = 3;
 
 /// Do they wait for one another?
@@ -107,8 +107,8 @@ fn client(app: &TestApp, login: &str) -> Client {
 
 impl Walker<'_> {
     fn step(&mut self) {
-        let ticket = usize::try_from(self.dice.below(TICKETS.len() as u64)).unwrap();
-        let draws = (self.dice.below(10), self.dice.below(4), self.dice.below(1 << 40));
+        let ticket = self.draw(TICKETS.len());
+        let draws = (self.draw(10), self.draw(4), self.draw(1 << 40));
         if draws.0 < 4 || !self.seen.contains_key(&ticket) {
             self.look(ticket);
         }
@@ -121,7 +121,11 @@ impl Walker<'_> {
         };
         // A letter names its tickets in its body, and knows no version.
         let version = version.filter(|_| act.name != "feedback");
-        self.send(ticket, &act, version, draws.2 % 16 == 0);
+        self.send(ticket, &act, version, one_in(16, draws.2));
+    }
+
+    fn draw(&mut self, end: usize) -> usize {
+        usize::try_from(self.dice.below(u64::try_from(end).unwrap())).unwrap()
     }
 
     fn look(&mut self, ticket: usize) {
@@ -134,44 +138,44 @@ impl Walker<'_> {
     }
 
     /// Mostly what the row offers, sometimes anything.
-    fn choose(&mut self, ticket: usize, draw: u64) -> Act {
+    fn choose(&mut self, ticket: usize, draw: usize) -> Act {
         let row = self.seen.get(&ticket).cloned().unwrap_or_default();
         let offered: Vec<&str> =
             row["allowed_actions"].as_array().into_iter().flatten().filter_map(|act| name_of(act.as_str()?)).collect();
         // What ends everything is rarely chosen.
-        let offered: Vec<&str> = offered.into_iter().filter(|name| *name != "cancel" || draw % 13 == 0).collect();
+        let offered: Vec<&str> = offered.into_iter().filter(|name| *name != "cancel" || one_in(13, draw)).collect();
         let name = if draw % 4 == 3 || offered.is_empty() {
-            ALL[usize::try_from(draw / 7 % ALL.len() as u64).unwrap()]
+            ALL[draw / 7 % ALL.len()]
         } else {
-            offered[usize::try_from(draw / 7 % offered.len() as u64).unwrap()]
+            offered[draw / 7 % offered.len()]
         };
         let name = ALL.into_iter().find(|known| *known == name).unwrap();
         self.words(name, ticket, &row, draw / 64)
     }
 
-    fn words(&self, name: &'static str, ticket: usize, row: &Value, draw: u64) -> Act {
+    fn words(&self, name: &'static str, ticket: usize, row: &Value, draw: usize) -> Act {
         let date = format!("2026-{:02}-{:02}", 4 + draw % 3, 1 + draw / 3 % 28);
-        let yes = draw % 3 > 0;
+        let yes = !one_in(3, draw);
         let milestones: Vec<String> = row["milestones"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|one| one["id"].as_str().map(str::to_owned))
             .collect();
-        let milestone = milestones.get(usize::try_from(draw).unwrap() % milestones.len().max(1)).cloned();
+        let milestone = milestones.get(draw % milestones.len().max(1)).cloned();
         let request = |kind: &str| {
             let requests = self.known.requests.lock().unwrap();
             let held = requests.get(&ticket).map(Vec::as_slice).unwrap_or_default();
             let found = held.iter().rev().filter(|(held, _)| *held == kind);
             // Now and then one that was decided long ago.
-            found.take(2).nth(usize::from(draw % 5 == 0)).map(|(_, id)| id.clone())
+            found.take(2).nth(usize::from(one_in(5, draw))).map(|(_, id)| id.clone())
         };
         let reason = "理由";
         let (of, body) = match name {
             "acknowledge" => (None, json!({"handler": format!("张{}", draw % 100)})),
             "progress" => {
                 let mut body = json!({"text": "进展"});
-                if draw % 4 != 0 {
+                if !one_in(4, draw) {
                     body["percent"] = json!(draw % 101);
                 }
                 if milestone.is_some() && row["state"] == "carried" {
@@ -180,7 +184,7 @@ impl Walker<'_> {
                 (None, body)
             }
             "objections" => (None, json!({"reason": reason, "proposed_unit_id": unit(draw)})),
-            "decide_objection" => (request("objections"), json!({"uphold": draw % 3 == 0, "reason": reason})),
+            "decide_objection" => (request("objections"), json!({"uphold": one_in(3, draw), "reason": reason})),
             "extensions" => (None, json!({"to": date, "reason": reason, "progress": "过半"})),
             "decide_extension" => (request("extensions"), json!({"approve": yes, "reason": reason})),
             "reassign" => (None, json!({"reason": reason, "unit_id": unit(draw)})),
@@ -188,13 +192,13 @@ impl Walker<'_> {
                 let result = if yes { "done" } else { "partly" };
                 let mut item =
                     json!({"ticket_id": TICKETS[ticket].0, "cause": "因", "measures": "措施", "result": result});
-                if draw % 7 > 0 {
+                if !one_in(7, draw) {
                     item["completed_on"] = json!("2026-03-01");
                 }
                 (None, json!({"notice_id": "Q", "letter_no": "1", "signatory": "李四", "items": [item]}))
             }
             "review" if yes => (None, json!({"decision": "accept"})),
-            "review" if draw % 2 == 0 => (None, json!({"decision": "return", "reason": reason, "due_on": date})),
+            "review" if one_in(2, draw) => (None, json!({"decision": "return", "reason": reason, "due_on": date})),
             "review" => (None, json!({"decision": "return", "reason": reason})),
             "look-back" if yes => (None, json!({"outcome": "pass", "method": "抽查", "note": "属实"})),
             "look-back" => (None, json!({"outcome": "fail", "method": "抽查", "note": "反弹", "due_on": date})),
@@ -308,8 +312,12 @@ fn name_of(offer: &str) -> Option<&'static str> {
     })
 }
 
+fn one_in(many: usize, draw: usize) -> bool {
+    draw.is_multiple_of(many)
+}
+
 /// Mostly one of those that have people.
-fn unit(draw: u64) -> &'static str {
+fn unit(draw: usize) -> &'static str {
     match draw % 9 {
         0..=3 => "430502",
         4..=7 => "430503",
@@ -335,9 +343,9 @@ fn run(seed: u64, order: Order) -> usize {
     match order {
         Order::Turns => {
             let mut dice = Dice(seed);
-            for _ in 0..STEPS * PEOPLE.len() as u64 {
-                let next = usize::try_from(dice.below(PEOPLE.len() as u64)).unwrap();
-                walkers[next].step();
+            let indices: Vec<usize> = (0..PEOPLE.len()).collect();
+            for _ in 0..STEPS * PEOPLE.len() {
+                walkers[dice.of(&indices)].step();
             }
         }
         Order::AtOnce => std::thread::scope(|scope| {

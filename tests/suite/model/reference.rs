@@ -251,7 +251,7 @@ impl Model {
                 self.state = "accepted";
                 self.lapse();
             }
-            "review" => self.sent_back(text("due_on")),
+            "review" | "reopen" => self.sent_back(text("due_on")),
             "look-back" if act.body["outcome"] == "pass" => {
                 self.state = "closed";
                 self.lapse();
@@ -266,7 +266,6 @@ impl Model {
                 self.state = "cancelled";
                 self.lapse();
             }
-            "reopen" => self.sent_back(text("due_on")),
             "due-date" => {
                 let to = text("to").unwrap();
                 if to == self.due {

@@ -19,13 +19,13 @@ struct Life {
 /// How many acts took effect; or what is wrong.
 pub fn judge(app: &TestApp, log: &[Entry]) -> Result<usize, String> {
     let mut acts = 0;
-    for ticket in 0..TICKETS.len() {
+    for (ticket, (reference, ..)) in TICKETS.iter().enumerate() {
         let life = life(app, log, ticket)?;
         acts += life.models.len() - 1;
         for entry in log.iter().filter(|entry| entry.ticket == ticket) {
             held_against(&life, entry)?;
         }
-        let read = app.by("viewer").get(&format!("/api/v1/tickets/{}", TICKETS[ticket].0)).is(200).json();
+        let read = app.by("viewer").get(&format!("/api/v1/tickets/{reference}")).is(200).json();
         let last = life.models.last().ok_or("no life")?;
         if facts(&read) != last.row() {
             return Err(format!("the row is {}\nthe timeline says {}", facts(&read), last.row()));
