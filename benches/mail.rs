@@ -5,11 +5,17 @@ use crate::place::Scratch;
 use crate::program::{self, Server, Sink};
 use crate::report::{Aim, Report};
 use crate::{Done, load, median};
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
 use rectify::actions::issue;
+use rectify::clock::Ids;
 use rectify::domain::actor::Actor;
-use rectify::domain::reminder::MessageState;
+use rectify::domain::id::LeaseId;
+use rectify::domain::instant::Instant as Moment;
+use rectify::domain::reminder::{MessageState, ReminderState};
 use rectify::mail::{Courier, Pauses, Sender};
-use rectify::store::outbox::{self, MessageFilter};
+use rectify::store::ledger;
+use rectify::store::outbox::{self, AttemptRow, Claim, Fate, MessageFilter};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -26,6 +32,9 @@ pub fn run(quick: bool) -> Done<()> {
     report.remark(format!(
         "a mail has {bytes} bytes; limit: smtp-source, as many mails of that size over as many connections"
     ));
+    let outcomes = (0..rounds).map(|_| outcomes(queued.path(), people)).collect::<Done<_>>()?;
+    report.add("outcomes recorded, one after the other, and no mail sent", median(outcomes), "a second");
+    report.remark("the next mail of a connection waits for the outcome of the last: a crash repeats one mail at most");
     for connections in [1, 4, 16] {
         let sink = Sink::start(&sink)?;
         let (mut ours, mut theirs, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
@@ -79,6 +88,49 @@ fn flood(source: &str, port: u16, (mails, connections, bytes): (usize, usize, us
     Ok(begun.elapsed().as_secs_f64())
 }
 
+/// Outcomes a second that one connection could record if mails took no time: a commit each.
+fn outcomes(queued: &Path, mails: usize) -> Done<f64> {
+    let scratch = Scratch::copy_of(queued, "outcomes")?;
+    let mut conn = office::bare(scratch.path())?;
+    let at: Moment = office::NOW.parse()?;
+    let token: LeaseId = Ids::system().draw(at);
+    let now = outbox::Now { office: at.plus(TimeDelta::days(1)), machine: at, is_open: true };
+    let at_most = i64::try_from(mails)?;
+    let claim = Claim { token, now, lease: TimeDelta::hours(1), at_most, is_rescue: true };
+    let claimed = outbox::claim(&mut conn, &claim)?.taken;
+    if claimed.len() != mails {
+        return Err(format!("{} of {mails} were claimed", claimed.len()).into());
+    }
+    let begun = Instant::now();
+    for row in &claimed {
+        conn.batch_execute("BEGIN IMMEDIATE")?;
+        let fate = Fate {
+            state: MessageState::Sent,
+            next_at: None,
+            reason: None,
+            attempts: 1,
+            uncertain: 0,
+            since: at,
+            sent_at: Some(at),
+        };
+        outbox::finish(&mut conn, row.id, token, &fate)?;
+        let attempt = AttemptRow {
+            message_id: row.id,
+            no: 1,
+            at,
+            server: "127.0.0.1:25".to_owned(),
+            phase: "dot".to_owned(),
+            code: Some(250),
+            reply: "2.0.0 Ok".to_owned(),
+            result: "sent".to_owned(),
+        };
+        outbox::insert_attempt(&mut conn, &attempt)?;
+        ledger::end_lines(&mut conn, row.id, ReminderState::Sent, None, at)?;
+        conn.batch_execute("COMMIT")?;
+    }
+    Ok(mails as f64 / begun.elapsed().as_secs_f64())
+}
+
 /// The courier alone, in this process: seconds, and its processor time.
 fn deliver(queued: &Path, port: u16, connections: usize, mails: usize) -> Done<(f64, f64)> {
     let scratch = Scratch::copy_of(queued, "deliver")?;
@@ -86,6 +138,8 @@ fn deliver(queued: &Path, port: u16, connections: usize, mails: usize) -> Done<(
         ("mail.transport", "smtp".to_owned()),
         ("mail.smtp_url", format!("smtp://127.0.0.1:{port}?tls=none")),
         ("mail.connections", connections.to_string()),
+        // All people have their mailboxes at one domain here.
+        ("mail.connections_per_domain", "0".to_owned()),
     ];
     let installation = office::open(scratch.path(), &settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -33,6 +33,8 @@ pub fn smtp(port: u16, connections: usize) -> Vec<(&'static str, String)> {
         ("RECTIFY_MAIL__TRANSPORT", "smtp".to_owned()),
         ("RECTIFY_MAIL__SMTP_URL", format!("smtp://127.0.0.1:{port}?tls=none")),
         ("RECTIFY_MAIL__CONNECTIONS", connections.to_string()),
+        // All people have their mailboxes at one domain here.
+        ("RECTIFY_MAIL__CONNECTIONS_PER_DOMAIN", "0".to_owned()),
     ]
 }
 
