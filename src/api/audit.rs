@@ -14,10 +14,10 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "audit", responses((status = 200, body = Verdict)))]
 #[get("/audit/verify")]
 pub async fn verify_audit(call: Call) -> Answer {
-    call.only(&[Role::Admin, Role::Viewer])
-        .read((), |read, who, ()| {
-            who.require(&[Role::Admin, Role::Viewer])?;
-            Reply::json(&audit::verify(read)?)
-        })
-        .await
+    let call = call.only(&[Role::Admin, Role::Viewer]);
+    call.read((), |read, who, ()| {
+        who.require(&[Role::Admin, Role::Viewer])?;
+        Reply::json(&audit::verify(read)?)
+    })
+    .await
 }

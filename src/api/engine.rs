@@ -15,17 +15,18 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "messages", responses((status = 200, body = EngineOut)))]
 #[get("/engine")]
 pub async fn get_engine(call: Call) -> Answer {
-    call.only(&Role::OFFICE).read((), |read, who, ()| Reply::json(&engine::get(read, who)?)).await
+    let call = call.only(&Role::OFFICE);
+    call.read((), |read, who, ()| Reply::json(&engine::get(read, who)?)).await
 }
 
 /// The clock leapt by more than two days, so nothing was sent; its time is right all the same.
 #[utoipa::path(tag = "messages", responses((status = 200, body = EngineOut)))]
 #[post("/engine/accept-clock")]
 pub async fn accept_clock(call: Call) -> Answer {
-    call.only(&[Role::Admin])
-        .write((), |tx, who, ()| {
-            clock::accept(tx, who)?;
-            Reply::json(&engine::get(&mut tx.read(), who)?)
-        })
-        .await
+    let call = call.only(&[Role::Admin]);
+    call.write((), |tx, who, ()| {
+        clock::accept(tx, who)?;
+        Reply::json(&engine::get(&mut tx.read(), who)?)
+    })
+    .await
 }

@@ -90,13 +90,13 @@ pub async fn list_feedback(call: Call, list: List<FeedbackQuery>) -> Answer {
 #[utoipa::path(tag = "feedback", request_body = FeedbackIn, responses((status = 201, body = FeedbackOut)))]
 #[post("/feedback")]
 pub async fn submit_feedback(call: Call, body: Body<FeedbackIn>) -> Answer {
-    call.only(&[Role::Liaison, Role::Leader, Role::Coordinator])
-        .write(body, |tx, who, given| {
-            let id = feedback::submit(tx, who, &given.into())?;
-            let letter = views::get(&mut tx.read(), who, id)?;
-            Reply::created(format!("/api/v1/feedback/{id}"), &letter, letter.version)
-        })
-        .await
+    let call = call.only(&[Role::Liaison, Role::Leader, Role::Coordinator]);
+    call.write(body, |tx, who, given| {
+        let id = feedback::submit(tx, who, &given.into())?;
+        let letter = views::get(&mut tx.read(), who, id)?;
+        Reply::created(format!("/api/v1/feedback/{id}"), &letter, letter.version)
+    })
+    .await
 }
 
 /// One letter.

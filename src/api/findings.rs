@@ -86,13 +86,13 @@ pub async fn list_findings(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "findings", request_body = NewFinding, responses((status = 201, body = FindingOut)))]
 #[post("/notices/{id}/findings")]
 pub async fn add_finding(call: Call, id: web::Path<String>, body: Body<NewFinding>) -> Answer {
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, new| {
-            let id = findings::add(tx, who, &id, &fields(new))?;
-            let finding = views::finding(&mut tx.read(), who, id)?;
-            Reply::created(format!("/api/v1/findings/{id}"), &finding, finding.version)
-        })
-        .await
+    let call = call.only(&[Role::Coordinator]);
+    call.write(body, move |tx, who, new| {
+        let id = findings::add(tx, who, &id, &fields(new))?;
+        let finding = views::finding(&mut tx.read(), who, id)?;
+        Reply::created(format!("/api/v1/findings/{id}"), &finding, finding.version)
+    })
+    .await
 }
 
 /// One finding.
@@ -110,14 +110,14 @@ pub async fn get_finding(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "findings", request_body = FindingChange, responses((status = 200, body = FindingOut)))]
 #[patch("/findings/{id}")]
 pub async fn change_finding(call: Call, id: web::Path<String>, body: Body<FindingChange>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, change| {
-            let id = findings::update(tx, who, parsed(&id)?, version, &changed(change))?;
-            let finding = views::finding(&mut tx.read(), who, id)?;
-            Reply::row(&finding, finding.version)
-        })
-        .await
+    call.write(body, move |tx, who, change| {
+        let id = findings::update(tx, who, parsed(&id)?, version, &changed(change))?;
+        let finding = views::finding(&mut tx.read(), who, id)?;
+        Reply::row(&finding, finding.version)
+    })
+    .await
 }
 
 /// Findings have no code of their own outside their notice: anything but an id is not there.

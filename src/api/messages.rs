@@ -19,24 +19,24 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "messages", params(Paging, MessageQuery), responses((status = 200, body = ListOf<MessageOut>)))]
 #[get("/messages")]
 pub async fn list_messages(call: Call, list: List<MessageQuery>) -> Answer {
-    call.only(&Role::OFFICE)
-        .read(list, |read, who, Listed { page, filter }| {
-            let slice = messages::list(read, who, &filter, &page.ask)?;
-            Reply::list(&page, slice)
-        })
-        .await
+    let call = call.only(&Role::OFFICE);
+    call.read(list, |read, who, Listed { page, filter }| {
+        let slice = messages::list(read, who, &filter, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
 }
 
 /// One mail: what it tells, and every try to deliver it.
 #[utoipa::path(tag = "messages", responses((status = 200, body = MessageDetails)))]
 #[get("/messages/{id}")]
 pub async fn get_message(call: Call, key: web::Path<String>) -> Answer {
-    call.only(&Role::OFFICE)
-        .read((), move |read, who, ()| {
-            let message = messages::get(read, who, id(&key)?)?;
-            Reply::row(&message, message.message.version)
-        })
-        .await
+    let call = call.only(&Role::OFFICE);
+    call.read((), move |read, who, ()| {
+        let message = messages::get(read, who, id(&key)?)?;
+        Reply::row(&message, message.message.version)
+    })
+    .await
 }
 
 /// Once more, from the beginning: a mail that is dead, uncertain or waits for its next try.
@@ -68,13 +68,13 @@ pub async fn cancel_message(call: Call, key: web::Path<String>) -> Answer {
 }
 
 async fn operate(call: Call, key: web::Path<String>, operation: Operation) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write((), move |tx, who, ()| {
-            let id: MessageId = id(&key)?;
-            acts::operate(tx, who, id, operation, version)?;
-            let message = messages::get(&mut tx.read(), who, id)?;
-            Reply::row(&message, message.message.version)
-        })
-        .await
+    call.write((), move |tx, who, ()| {
+        let id: MessageId = id(&key)?;
+        acts::operate(tx, who, id, operation, version)?;
+        let message = messages::get(&mut tx.read(), who, id)?;
+        Reply::row(&message, message.message.version)
+    })
+    .await
 }

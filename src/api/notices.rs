@@ -196,14 +196,14 @@ pub async fn list_notices(call: Call, list: List<NoticeQuery>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = NewNotice, responses((status = 201, body = NoticeOut)))]
 #[post("/notices")]
 pub async fn create_notice(call: Call, body: Body<NewNotice>) -> Answer {
-    call.only(&[Role::Coordinator])
-        .write(body, |tx, who, new| {
-            let code = new.code.clone();
-            let id = notices::create(tx, who, &code, &fields(new))?;
-            let notice = views::get(&mut tx.read(), who, &id.to_string())?;
-            Reply::created(format!("/api/v1/notices/{id}"), &notice, notice.version)
-        })
-        .await
+    let call = call.only(&[Role::Coordinator]);
+    call.write(body, |tx, who, new| {
+        let code = new.code.clone();
+        let id = notices::create(tx, who, &code, &fields(new))?;
+        let notice = views::get(&mut tx.read(), who, &id.to_string())?;
+        Reply::created(format!("/api/v1/notices/{id}"), &notice, notice.version)
+    })
+    .await
 }
 
 /// A notice by id or code.
@@ -221,34 +221,35 @@ pub async fn get_notice(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = NoticeChange, responses((status = 200, body = NoticeOut)))]
 #[patch("/notices/{id}")]
 pub async fn change_notice(call: Call, id: web::Path<String>, body: Body<NoticeChange>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, change| {
-            let id = notices::update(tx, who, &id, version, &changed(change))?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, change| {
+        let id = notices::update(tx, who, &id, version, &changed(change))?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// The annexes: rows as printed, totals and shares recomputed.
 #[utoipa::path(tag = "notices", responses((status = 200, body = Coverage)))]
 #[get("/notices/{id}/coverage")]
 pub async fn get_coverage(call: Call, id: web::Path<String>) -> Answer {
-    call.only(&Role::OFFICE).read((), move |read, who, ()| coverage(&views::coverage(read, who, &id)?)).await
+    let call = call.only(&Role::OFFICE);
+    call.read((), move |read, who, ()| coverage(&views::coverage(read, who, &id)?)).await
 }
 
 /// Replaces the annexes of a draft.
 #[utoipa::path(tag = "notices", request_body = Vec<CoverageIn>, responses((status = 200, body = Coverage)))]
 #[put("/notices/{id}/coverage")]
 pub async fn replace_coverage(call: Call, id: web::Path<String>, body: Body<Rows<CoverageIn>>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, given| {
-            let rows: Vec<NewCoverage> = given.0.into_iter().map(NewCoverage::from).collect();
-            let id = notices::set_coverage(tx, who, &id, version, &rows)?;
-            coverage(&views::coverage(&mut tx.read(), who, &id.to_string())?)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let rows: Vec<NewCoverage> = given.0.into_iter().map(NewCoverage::from).collect();
+        let id = notices::set_coverage(tx, who, &id, version, &rows)?;
+        coverage(&views::coverage(&mut tx.read(), who, &id.to_string())?)
+    })
+    .await
 }
 
 /// The requirements, with who has answered.
@@ -262,46 +263,43 @@ pub async fn list_requirements(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = Vec<RequirementIn>, responses((status = 200, body = ListOf<RequirementOut>)))]
 #[put("/notices/{id}/requirements")]
 pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<Rows<RequirementIn>>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, given| {
-            let rows = given.0.into_iter();
-            let rows: Vec<NewRequirement> =
-                rows.map(|row| NewRequirement { code: row.code, text: row.text, units: row.unit_ids }).collect();
-            let id = notices::set_requirements(tx, who, &id, version, &rows)?;
-            Reply::whole(views::requirements(&mut tx.read(), who, &id.to_string())?)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let rows = given.0.into_iter();
+        let rows: Vec<NewRequirement> =
+            rows.map(|row| NewRequirement { code: row.code, text: row.text, units: row.unit_ids }).collect();
+        let id = notices::set_requirements(tx, who, &id, version, &rows)?;
+        Reply::whole(views::requirements(&mut tx.read(), who, &id.to_string())?)
+    })
+    .await
 }
 
 /// Makes the tickets and queues their mails, or tells what would be made.
 #[utoipa::path(tag = "notices", request_body = IssueIn, responses((status = 200, body = IssueOut)))]
 #[post("/notices/{id}/issue")]
 pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, given| {
-            let issued = if given.dry_run {
-                issue::rehearse(tx, who, &id, version)?
-            } else {
-                issue::issue(tx, who, &id, version)?
-            };
-            issued_out(tx, who, &issued, given.dry_run)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let issued =
+            if given.dry_run { issue::rehearse(tx, who, &id, version)? } else { issue::issue(tx, who, &id, version)? };
+        issued_out(tx, who, &issued, given.dry_run)
+    })
+    .await
 }
 
 /// Closes a notice whose tickets are all finished.
 #[utoipa::path(tag = "notices", request_body = EmptyIn, responses((status = 200, body = NoticeOut)))]
 #[post("/notices/{id}/close")]
 pub async fn close_notice(call: Call, id: web::Path<String>, body: Body<EmptyIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
-    call.only(&[Role::Coordinator])
-        .write(body, move |tx, who, _| {
-            let id = notices::close(tx, who, &id, version)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, _| {
+        let id = notices::close(tx, who, &id, version)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 fn row(tx: &mut Tx<'_>, who: &Identity, id: NoticeId) -> Outcome<Reply> {

@@ -42,12 +42,12 @@ pub struct RuleTried {
 #[utoipa::path(tag = "reminders", params(Paging), responses((status = 200, body = ListOf<RuleOut>)))]
 #[get("/reminder-rules")]
 pub async fn list_reminder_rules(call: Call, list: List<NoFilter>) -> Answer {
-    call.only(&KEEPERS)
-        .read(list, |read, who, Listed { page, .. }| {
-            let slice = views::list(read, who, &page.ask)?;
-            Reply::list(&page, slice)
-        })
-        .await
+    let call = call.only(&KEEPERS);
+    call.read(list, |read, who, Listed { page, .. }| {
+        let slice = views::list(read, who, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
 }
 
 /// Makes a rule. Its steps count from now on: none that lies before is sent. With `dry_run=true` nothing is made, and the
@@ -72,12 +72,12 @@ pub async fn create_reminder_rule(call: Call, dry: Params<DryRun>, body: Body<Ru
 #[utoipa::path(tag = "reminders", responses((status = 200, body = RuleOut)))]
 #[get("/reminder-rules/{code}")]
 pub async fn get_reminder_rule(call: Call, code: web::Path<String>) -> Answer {
-    call.only(&KEEPERS)
-        .read((), move |read, who, ()| {
-            let rule = views::get(read, who, &code)?;
-            Reply::row(&rule, rule.version)
-        })
-        .await
+    let call = call.only(&KEEPERS);
+    call.read((), move |read, who, ()| {
+        let rule = views::get(read, who, &code)?;
+        Reply::row(&rule, rule.version)
+    })
+    .await
 }
 
 /// Changes a rule: what is left out stays. Open tickets are planned anew; what was told is not told again, and what the

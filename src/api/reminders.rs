@@ -20,12 +20,12 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "reminders", params(Paging, ReminderQuery), responses((status = 200, body = ListOf<ReminderOut>)))]
 #[get("/reminders")]
 pub async fn list_reminders(call: Call, list: List<ReminderQuery>) -> Answer {
-    call.only(&Role::OFFICE)
-        .read(list, |read, who, Listed { page, filter }| {
-            let slice = reminders::list(read, who, &filter, &page.ask)?;
-            Reply::list(&page, slice)
-        })
-        .await
+    let call = call.only(&Role::OFFICE);
+    call.read(list, |read, who, Listed { page, filter }| {
+        let slice = reminders::list(read, who, &filter, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
 }
 
 /// A ticket's reminders: those to come, and what became of those that came.
@@ -44,7 +44,8 @@ pub async fn list_ticket_reminders(call: Call, id: web::Path<String>, list: List
 #[utoipa::path(tag = "reminders", request_body = Span, responses((status = 200, body = Rehearsal)))]
 #[post("/reminders/rehearsal")]
 pub async fn rehearse_reminders(call: Call, body: Body<Span>) -> Answer {
-    call.only(&Role::OFFICE).read(body, |read, who, span| Reply::json(&rehearsal::rehearse(read, who, span)?)).await
+    let call = call.only(&Role::OFFICE);
+    call.read(body, |read, who, span| Reply::json(&rehearsal::rehearse(read, who, span)?)).await
 }
 
 /// Why somebody was told of a ticket's steps, or was not; a unit asks for its own people and tickets. In the language of

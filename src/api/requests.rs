@@ -83,19 +83,19 @@ pub struct RequestOut {
 #[utoipa::path(tag = "requests", request_body = ExtensionIn, responses((status = 201, body = RequestOut)))]
 #[post("/tickets/{id}/extensions")]
 pub async fn ask_extension(call: Call, id: web::Path<String>, body: Body<ExtensionIn>) -> Answer {
+    let call = may(call, &id, Act::AskExtension);
     let version = call.version;
-    may(call, &id, Act::AskExtension)
-        .write(body, move |tx, who, given| {
-            let asked = NewExtension {
-                to: given.to,
-                working_days: given.working_days,
-                reason: given.reason,
-                progress: given.progress,
-            };
-            let made = requests::ask_extension(tx, who, &id, version, &asked)?;
-            requested(tx, who, made, "extensions")
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let asked = NewExtension {
+            to: given.to,
+            working_days: given.working_days,
+            reason: given.reason,
+            progress: given.progress,
+        };
+        let made = requests::ask_extension(tx, who, &id, version, &asked)?;
+        requested(tx, who, made, "extensions")
+    })
+    .await
 }
 
 /// What was asked, and what came of it.
@@ -113,27 +113,27 @@ pub async fn get_extension(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "requests", request_body = ExtensionDecisionIn, responses((status = 200, body = TicketOut)))]
 #[post("/extensions/{id}/decision")]
 pub async fn decide_extension(call: Call, id: web::Path<String>, body: Body<ExtensionDecisionIn>) -> Answer {
+    let call = may_decide(call, &id, (Pending::Extension, Act::DecideExtension));
     let version = call.version;
-    may_decide(call, &id, (Pending::Extension, Act::DecideExtension))
-        .write(body, move |tx, who, given| {
-            let decision = (given.approve, given.to, given.reason.as_str());
-            let ticket = requests::decide_extension(tx, who, &id, version, decision)?;
-            row(tx, who, ticket)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let decision = (given.approve, given.to, given.reason.as_str());
+        let ticket = requests::decide_extension(tx, who, &id, version, decision)?;
+        row(tx, who, ticket)
+    })
+    .await
 }
 
 /// Says that another unit is responsible.
 #[utoipa::path(tag = "requests", request_body = ObjectionIn, responses((status = 201, body = RequestOut)))]
 #[post("/tickets/{id}/objections")]
 pub async fn object_ticket(call: Call, id: web::Path<String>, body: Body<ObjectionIn>) -> Answer {
+    let call = may(call, &id, Act::Object);
     let version = call.version;
-    may(call, &id, Act::Object)
-        .write(body, move |tx, who, given| {
-            let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
-            requested(tx, who, made, "objections")
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
+        requested(tx, who, made, "objections")
+    })
+    .await
 }
 
 /// What was objected, and what came of it.
@@ -151,14 +151,14 @@ pub async fn get_objection(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "requests", request_body = ObjectionDecisionIn, responses((status = 200, body = TicketOut)))]
 #[post("/objections/{id}/decision")]
 pub async fn decide_objection(call: Call, id: web::Path<String>, body: Body<ObjectionDecisionIn>) -> Answer {
+    let call = may_decide(call, &id, (Pending::Objection, Act::DecideObjection));
     let version = call.version;
-    may_decide(call, &id, (Pending::Objection, Act::DecideObjection))
-        .write(body, move |tx, who, given| {
-            let decision = (given.uphold, given.unit_id.as_deref(), given.reason.as_str());
-            let ticket = requests::decide_objection(tx, who, &id, version, decision)?;
-            row(tx, who, ticket)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let decision = (given.uphold, given.unit_id.as_deref(), given.reason.as_str());
+        let ticket = requests::decide_objection(tx, who, &id, version, decision)?;
+        row(tx, who, ticket)
+    })
+    .await
 }
 
 fn may_decide(call: Call, id: &str, (kind, decision): (Pending, Act)) -> Call {

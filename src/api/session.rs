@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, delete, get, post, web};
 use serde::Deserialize;
 
 pub fn routes(config: &mut Routes<'_>) {
-    config.service(create_session).service(sign_out).service(list_sessions).service(end_session);
+    config.service(create_session).service(end_session).service(list_sessions).service(revoke_session);
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -49,7 +49,7 @@ pub async fn create_session(state: State, request: HttpRequest, body: Body<SignI
 /// Signs out: the session ends here and its cookie goes. A token stays as it is.
 #[utoipa::path(tag = "session", responses((status = 204)))]
 #[delete("/session")]
-pub async fn sign_out(call: Call) -> Answer {
+pub async fn end_session(call: Call) -> Answer {
     let cookie = ended_cookie(&call.state).to_string();
     call.write((), |tx, who, ()| {
         if let Via::Session { id, .. } = who.via {
@@ -75,7 +75,7 @@ pub async fn list_sessions(call: Call, list: List<Whose>) -> Answer {
 /// Ends a session, here or in another browser: whoever holds its cookie is out at once.
 #[utoipa::path(tag = "session", responses((status = 204)))]
 #[delete("/sessions/{id}")]
-pub async fn end_session(call: Call, path: web::Path<String>) -> Answer {
+pub async fn revoke_session(call: Call, path: web::Path<String>) -> Answer {
     call.write((), move |tx, who, ()| {
         sign_in::end_session(tx, who, id(&path)?)?;
         Ok(Reply::nothing())

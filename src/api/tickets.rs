@@ -211,95 +211,95 @@ pub async fn explain_deadline(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "tickets", request_body = AcknowledgeIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/acknowledge")]
 pub async fn acknowledge_ticket(call: Call, id: web::Path<String>, body: Body<AcknowledgeIn>) -> Answer {
+    let call = may(call, &id, Act::Acknowledge);
     let version = call.version;
-    may(call, &id, Act::Acknowledge)
-        .write(body, move |tx, who, given| {
-            let id = tickets::acknowledge(tx, who, &id, version, &given.handler)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let id = tickets::acknowledge(tx, who, &id, version, &given.handler)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Logs progress, or puts an earlier entry right.
 #[utoipa::path(tag = "tickets", request_body = ProgressIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/progress")]
 pub async fn log_progress(call: Call, id: web::Path<String>, body: Body<ProgressIn>) -> Answer {
+    let call = may(call, &id, Act::Progress);
     let version = call.version;
-    may(call, &id, Act::Progress)
-        .write(body, move |tx, who, given| {
-            let progress = Progress {
-                text: given.text,
-                percent: given.percent,
-                attachment_ids: given.attachment_ids,
-                corrects: given.corrects.map(|entry| match entry {
-                    EntryRef::Number(number) => number.to_string(),
-                    EntryRef::Id(id) => id,
-                }),
-                milestone_id: given.milestone_id,
-            };
-            let id = tickets::log_progress(tx, who, &id, version, &progress)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let progress = Progress {
+            text: given.text,
+            percent: given.percent,
+            attachment_ids: given.attachment_ids,
+            corrects: given.corrects.map(|entry| match entry {
+                EntryRef::Number(number) => number.to_string(),
+                EntryRef::Id(id) => id,
+            }),
+            milestone_id: given.milestone_id,
+        };
+        let id = tickets::log_progress(tx, who, &id, version, &progress)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Accepts the feedback that waits, or returns it for rework.
 #[utoipa::path(tag = "tickets", request_body = ReviewIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/review")]
 pub async fn review_ticket(call: Call, id: web::Path<String>, body: Body<ReviewIn>) -> Answer {
+    let call = may(call, &id, Act::Accept);
     let version = call.version;
-    may(call, &id, Act::Accept)
-        .write(body, move |tx, who, given| {
-            let id = tickets::review(tx, who, &id, version, (given.decision, &given.reason), given.due_on)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let id = tickets::review(tx, who, &id, version, (given.decision, &given.reason), given.due_on)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// The re-check after acceptance: strikes off, or returns.
 #[utoipa::path(tag = "tickets", request_body = LookBackIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/look-back")]
 pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<LookBackIn>) -> Answer {
+    let call = may(call, &id, Act::PassLookBack);
     let version = call.version;
-    may(call, &id, Act::PassLookBack)
-        .write(body, move |tx, who, given| {
-            let found = tickets::LookBack {
-                outcome: given.outcome,
-                method: given.method,
-                note: given.note,
-                evidence: given.evidence,
-                on: given.on,
-                due_on: given.due_on,
-            };
-            let id = tickets::look_back(tx, who, &id, version, &found)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let found = tickets::LookBack {
+            outcome: given.outcome,
+            method: given.method,
+            note: given.note,
+            evidence: given.evidence,
+            on: given.on,
+            due_on: given.due_on,
+        };
+        let id = tickets::look_back(tx, who, &id, version, &found)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Moves the due date unasked.
 #[utoipa::path(tag = "tickets", request_body = DueDateIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/due-date")]
 pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDateIn>) -> Answer {
+    let call = may(call, &id, Act::MoveDueDate);
     let version = call.version;
-    may(call, &id, Act::MoveDueDate)
-        .write(body, move |tx, who, given| {
-            perform(tx, who, &id, version, Command::MoveDueDate { to: given.to, reason: given.reason })
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        perform(tx, who, &id, version, Command::MoveDueDate { to: given.to, reason: given.reason })
+    })
+    .await
 }
 
 /// Keeps a ticket that can't be finished on the books, with milestones.
 #[utoipa::path(tag = "tickets", request_body = CarryIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/carry")]
 pub async fn carry_ticket(call: Call, id: web::Path<String>, body: Body<CarryIn>) -> Answer {
+    let call = may(call, &id, Act::Carry);
     let version = call.version;
-    may(call, &id, Act::Carry)
-        .write(body, move |tx, who, given| {
-            let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Accepts a milestone as reached, which makes the next one's date the due date, or sends its report back.
@@ -310,24 +310,24 @@ pub async fn decide_milestone(
     path: web::Path<(String, String)>,
     body: Body<MilestoneDecisionIn>,
 ) -> Answer {
+    let call = may(call, &path.0, Act::DecideMilestone);
     let version = call.version;
-    let (id, milestone) = path.into_inner();
-    may(call, &id, Act::DecideMilestone)
-        .write(body, move |tx, who, given| {
-            let decision = (given.reached, given.reason.as_str());
-            let id = tickets::decide_milestone(tx, who, (&id, &milestone), version, decision)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let (id, milestone) = path.into_inner();
+        let decision = (given.reached, given.reason.as_str());
+        let id = tickets::decide_milestone(tx, who, (&id, &milestone), version, decision)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Takes a ticket back; the row stays.
 #[utoipa::path(tag = "tickets", request_body = ReasonIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/cancel")]
 pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonIn>) -> Answer {
+    let call = may(call, &id, Act::Cancel);
     let version = call.version;
-    may(call, &id, Act::Cancel)
-        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Cancel { reason: given.reason }))
+    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Cancel { reason: given.reason }))
         .await
 }
 
@@ -335,46 +335,44 @@ pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonI
 #[utoipa::path(tag = "tickets", request_body = ReopenIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/reopen")]
 pub async fn reopen_ticket(call: Call, id: web::Path<String>, body: Body<ReopenIn>) -> Answer {
+    let call = may(call, &id, Act::Reopen);
     let version = call.version;
-    may(call, &id, Act::Reopen)
-        .write(body, move |tx, who, given| {
-            perform(tx, who, &id, version, Command::Reopen { reason: given.reason, due_on: given.due_on })
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        perform(tx, who, &id, version, Command::Reopen { reason: given.reason, due_on: given.due_on })
+    })
+    .await
 }
 
 /// Gives the ticket to another unit; the old one loses access.
 #[utoipa::path(tag = "tickets", request_body = ReassignIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/reassign")]
 pub async fn reassign_ticket(call: Call, id: web::Path<String>, body: Body<ReassignIn>) -> Answer {
+    let call = may(call, &id, Act::Reassign);
     let version = call.version;
-    may(call, &id, Act::Reassign)
-        .write(body, move |tx, who, given| {
-            let to = (given.reason.as_str(), given.unit_id.as_str(), given.due_on);
-            let id = tickets::reassign(tx, who, &id, version, to)?;
-            row(tx, who, id)
-        })
-        .await
+    call.write(body, move |tx, who, given| {
+        let to = (given.reason.as_str(), given.unit_id.as_str(), given.due_on);
+        let id = tickets::reassign(tx, who, &id, version, to)?;
+        row(tx, who, id)
+    })
+    .await
 }
 
 /// Urges the unit by mail, now.
 #[utoipa::path(tag = "tickets", request_body = UrgeIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/urge")]
 pub async fn urge_ticket(call: Call, id: web::Path<String>, body: Body<UrgeIn>) -> Answer {
+    let call = may(call, &id, Act::Urge);
     let version = call.version;
-    may(call, &id, Act::Urge)
-        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Urge { note: given.note }))
-        .await
+    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Urge { note: given.note })).await
 }
 
 /// Says something that everybody who sees the ticket reads.
 #[utoipa::path(tag = "tickets", request_body = CommentIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/comment")]
 pub async fn comment_ticket(call: Call, id: web::Path<String>, body: Body<CommentIn>) -> Answer {
+    let call = may(call, &id, Act::Comment);
     let version = call.version;
-    may(call, &id, Act::Comment)
-        .write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Comment { text: given.text }))
-        .await
+    call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Comment { text: given.text })).await
 }
 
 /// Whoever may not do this to the ticket hears nothing of what is wrong with what they sent.

@@ -29,13 +29,13 @@ pub async fn list_units(call: Call, list: List<UnitQuery>) -> Answer {
 #[utoipa::path(tag = "units", request_body = NewUnit, responses((status = 201, body = Unit)))]
 #[post("/units")]
 pub async fn create_unit(call: Call, body: Body<NewUnit>) -> Answer {
-    call.only(&[Role::Admin])
-        .write(body, |tx, who, new| {
-            let id = units::create(tx, who, new)?.to_string();
-            let unit = views::get(&mut tx.read(), who, &id)?;
-            Reply::created(format!("/api/v1/units/{id}"), &unit, unit.etag)
-        })
-        .await
+    let call = call.only(&[Role::Admin]);
+    call.write(body, |tx, who, new| {
+        let id = units::create(tx, who, new)?.to_string();
+        let unit = views::get(&mut tx.read(), who, &id)?;
+        Reply::created(format!("/api/v1/units/{id}"), &unit, unit.etag)
+    })
+    .await
 }
 
 /// A unit by id or code.
@@ -53,12 +53,12 @@ pub async fn get_unit(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "units", request_body = UnitChange, responses((status = 200, body = Unit)))]
 #[patch("/units/{id}")]
 pub async fn change_unit(call: Call, id: web::Path<String>, body: Body<UnitChange>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
-    call.only(&[Role::Admin])
-        .write(body, move |tx, who, change| {
-            let id = units::change(tx, who, &id, version, change)?.to_string();
-            let unit = views::get(&mut tx.read(), who, &id)?;
-            Reply::row(&unit, unit.etag)
-        })
-        .await
+    call.write(body, move |tx, who, change| {
+        let id = units::change(tx, who, &id, version, change)?.to_string();
+        let unit = views::get(&mut tx.read(), who, &id)?;
+        Reply::row(&unit, unit.etag)
+    })
+    .await
 }

@@ -19,12 +19,12 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "users", params(Paging, UserQuery), responses((status = 200, body = ListOf<User>)))]
 #[get("/users")]
 pub async fn list_users(call: Call, list: List<UserQuery>) -> Answer {
-    call.only(&[Role::Admin])
-        .read(list, |read, who, Listed { page, filter }| {
-            let slice = views::list(read, who, filter, &page.ask)?;
-            Reply::list(&page, slice)
-        })
-        .await
+    let call = call.only(&[Role::Admin]);
+    call.read(list, |read, who, Listed { page, filter }| {
+        let slice = views::list(read, who, filter, &page.ask)?;
+        Reply::list(&page, slice)
+    })
+    .await
 }
 
 /// Makes a user or a service account.
@@ -45,12 +45,12 @@ pub async fn create_user(call: Call, body: Body<NewUser>) -> Answer {
 #[utoipa::path(tag = "users", responses((status = 200, body = User)))]
 #[get("/users/{id}")]
 pub async fn get_user(call: Call, id: web::Path<String>) -> Answer {
-    call.only(&[Role::Admin])
-        .read((), move |read, who, ()| {
-            let user = views::get(read, who, &id)?;
-            Reply::row(&user, user.version)
-        })
-        .await
+    let call = call.only(&[Role::Admin]);
+    call.read((), move |read, who, ()| {
+        let user = views::get(read, who, &id)?;
+        Reply::row(&user, user.version)
+    })
+    .await
 }
 
 /// Changes a user: what is left out stays, `null` clears. Disabling one ends their sessions.

@@ -80,7 +80,8 @@ impl State {
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
         let hashing = Hashing::default();
-        let limits = Limits::new(config.security.failures_per_address);
+        // A sandbox's passwords are printed, and all who try it may sit at one machine.
+        let limits = Limits::new(if turn.is_some() { 0 } else { config.security.failures_per_address });
         let metrics = Metrics::default();
         Ok(Self(Arc::new(Inner { world, settings, hashing, blobs, limits, metrics, probes, turn })))
     }
