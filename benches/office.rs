@@ -362,6 +362,7 @@ impl Maker {
             version: 1,
             created_at: self.now,
             updated_at: self.now,
+            recurrence_of: None,
         }
     }
 

@@ -196,6 +196,7 @@ fn office(config: &Config, calendars: &[String]) -> Outcome<Office> {
         yellow_days: days(office.yellow_days),
         look_back_days: days(office.look_back_days),
         review_days: days(office.review_days),
+        four_eyes: office.four_eyes,
         at_once_a_day: days(config.reminders.at_once_a_day),
     })
 }

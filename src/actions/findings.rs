@@ -2,6 +2,7 @@
 
 use crate::actions::notices::{distinct_units, draft, taken, units_of};
 use crate::actions::record::{check_version, must_be_saved, record};
+use crate::actions::recurrence;
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE, LONG_TEXT};
@@ -30,6 +31,8 @@ pub struct FindingFields {
     pub open_ended: Option<bool>,
     pub due_on: Option<Option<NaiveDate>>,
     pub rectified_before_notice: Option<bool>,
+    /// The finding of an earlier notice that this one repeats: its id, or `<notice code>-<finding code>`.
+    pub recurrence_of: Option<Option<String>>,
 }
 
 /// Links that a finding's fields name.
@@ -58,6 +61,7 @@ pub fn add(tx: &mut Tx<'_>, actor: &Actor, notice: &str, fields: &FindingFields)
         version: 1,
         created_at: tx.now,
         updated_at: tx.now,
+        recurrence_of: None,
     };
     let mut check = Check::new();
     let required =
@@ -118,6 +122,9 @@ fn fill(tx: &mut Tx<'_>, row: &mut FindingRow, fields: &FindingFields, check: &m
     row.open_ended = fields.open_ended.unwrap_or(row.open_ended);
     row.due_on = fields.due_on.unwrap_or(row.due_on);
     row.rectified_before_notice = fields.rectified_before_notice.unwrap_or(row.rectified_before_notice);
+    if let Some(earlier) = &fields.recurrence_of {
+        row.recurrence_of = recurrence::earlier(tx, row.notice_id, earlier.as_deref(), check)?;
+    }
     let named = fields.units.iter().chain(&fields.co_units).flatten();
     let found = units_of(tx, named)?;
     let mut ids = |keys: &Option<Vec<String>>, pointer: &str| {
@@ -156,5 +163,6 @@ fn link(tx: &mut Tx<'_>, id: FindingId, fields: &FindingFields, links: &Links) -
 }
 
 fn said(row: &FindingRow, notice: crate::domain::id::NoticeId) -> serde_json::Value {
-    json!({"notice_id": notice, "code": row.code, "title": row.title, "text": row.text, "severity": row.severity})
+    json!({"notice_id": notice, "code": row.code, "title": row.title, "text": row.text, "severity": row.severity,
+           "recurrence_of": row.recurrence_of})
 }

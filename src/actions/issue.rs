@@ -2,6 +2,7 @@
 
 use crate::actions::notices::{draft, save};
 use crate::actions::record::record_births;
+use crate::actions::recurrence::{Earlier, earlier_tickets};
 use crate::actions::tell::{News, tell};
 use crate::actions::tickets::next_reminder;
 use crate::domain::actor::Actor;
@@ -9,6 +10,7 @@ use crate::domain::audit::Stream;
 use crate::domain::deadline::{Deadline, Wording};
 use crate::domain::id::{FindingId, NoticeId, RequirementId, TicketId, UnitId};
 use crate::domain::instant::Instant;
+use crate::domain::office::Office;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::reminder::{Anchor, AnchorAt, Facts, Subject};
 use crate::domain::ticket::{Due, NewTicket, Ticket};
@@ -19,7 +21,7 @@ use crate::store::units::UnitRow;
 use crate::store::users::UserRow;
 use crate::store::{notices, tickets, units, users};
 use crate::transaction::{Outcome, Tx};
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -28,11 +30,16 @@ use std::collections::HashMap;
 pub struct Issued {
     pub notice_id: NoticeId,
     pub tickets: Vec<Ticket>,
+    /// What is strange about it, but not refused.
+    pub warnings: Vec<Fault>,
 }
 
+/// A due date that lies further ahead is worth a warning.
+const FAR: TimeDelta = TimeDelta::days(366);
+
 /// Everything that issuing reads, loaded once.
-struct Draft {
-    notice: NoticeRow,
+pub(super) struct Draft {
+    pub notice: NoticeRow,
     findings: Vec<FindingRow>,
     /// Lead and co-units of each finding, groups expanded.
     named: HashMap<(FindingId, Part), Vec<UnitId>>,
@@ -44,23 +51,17 @@ struct Draft {
     coordinators: Vec<UserRow>,
     /// Due date of tickets whose finding has none of its own.
     deadline: Option<Deadline>,
+    /// The ticket that a finding's next ticket for a unit repeats.
+    earlier: HashMap<(FindingId, UnitId), Earlier>,
+    /// How many tickets a finding has already.
+    numbered: HashMap<FindingId, u32>,
 }
 
 /// Makes the tickets and queues their mails.
 pub fn issue(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) -> Outcome<Issued> {
     let (draft, tickets) = planned(tx, actor, key, version)?;
-    let rows: Vec<TicketRow> = tickets
-        .iter()
-        .map(|ticket| {
-            let next_reminder_at = next_reminder(tx, ticket);
-            TicketRow { next_reminder_at, ..TicketRow::new(ticket, draft.title(ticket)) }
-        })
-        .collect();
-    let parties: Vec<(TicketId, UnitId, Part)> = tickets.iter().flat_map(parties).collect();
-    tickets::insert_all(tx.conn, &rows, &parties)?;
-    let births: Vec<_> =
-        tickets.iter().map(|ticket| (Stream::Ticket(ticket.id), "ticket.issued", said(ticket))).collect();
-    record_births(tx, actor, &births)?;
+    let warnings = draft.warnings(&tickets, tx);
+    save_new(tx, actor, &draft, &tickets)?;
     expand_requirements(tx, &draft.notice)?;
 
     let deadline = draft.deadline;
@@ -73,15 +74,40 @@ pub fn issue(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) ->
         ..draft.notice.clone()
     };
     let notice_id = save(tx, actor, &draft.notice, row, "notice.issued", &json!({"tickets": tickets.len()}))?;
-    let news: Vec<News<'_>> = tickets.iter().map(|ticket| News { ticket, seq: 1, former_unit: None }).collect();
-    tell(tx, Anchor::Issued, &news)?;
-    Ok(Issued { notice_id, tickets })
+    tell_of(tx, &tickets)?;
+    Ok(Issued { notice_id, tickets, warnings })
+}
+
+/// New tickets with the first event of each.
+pub(super) fn save_new(tx: &mut Tx<'_>, actor: &Actor, draft: &Draft, made: &[Ticket]) -> Outcome<()> {
+    let rows: Vec<TicketRow> = made
+        .iter()
+        .map(|ticket| TicketRow {
+            next_reminder_at: next_reminder(tx, ticket),
+            recurrence_of: draft.repeated_by(ticket).map(|earlier| earlier.id),
+            ..TicketRow::new(ticket, draft.title(ticket))
+        })
+        .collect();
+    let parties: Vec<(TicketId, UnitId, Part)> = made.iter().flat_map(parties).collect();
+    tickets::insert_all(tx.conn, &rows, &parties)?;
+    let births: Vec<_> = made
+        .iter()
+        .map(|ticket| (Stream::Ticket(ticket.id), "ticket.issued", said(ticket, draft.repeated_by(ticket))))
+        .collect();
+    record_births(tx, actor, &births)
+}
+
+/// Queues the mails that tell of new tickets.
+pub(super) fn tell_of(tx: &mut Tx<'_>, made: &[Ticket]) -> Outcome<()> {
+    let news: Vec<News<'_>> = made.iter().map(|ticket| News { ticket, seq: 1, former_unit: None }).collect();
+    tell(tx, Anchor::Issued, &news)
 }
 
 /// What issuing would make; nothing is written.
 pub fn rehearse(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) -> Outcome<Issued> {
     let (draft, tickets) = planned(tx, actor, key, version)?;
-    Ok(Issued { notice_id: draft.notice.id, tickets })
+    let warnings = draft.warnings(&tickets, tx);
+    Ok(Issued { notice_id: draft.notice.id, tickets, warnings })
 }
 
 fn planned(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) -> Outcome<(Draft, Vec<Ticket>)> {
@@ -99,6 +125,16 @@ fn load(tx: &mut Tx<'_>, notice: NoticeRow) -> Outcome<Draft> {
     let findings = notices::findings_of(tx.conn, notice.id)?;
     let ids: Vec<_> = findings.iter().map(|finding| finding.id).collect();
     let entered = notices::finding_units_of(tx.conn, &ids)?;
+    drafted(tx, notice, findings, entered)
+}
+
+/// All that issuing these findings to these units reads.
+pub(super) fn drafted(
+    tx: &mut Tx<'_>,
+    notice: NoticeRow,
+    findings: Vec<FindingRow>,
+    entered: Vec<(FindingId, UnitId, Part)>,
+) -> Outcome<Draft> {
     let entered_ids: Vec<UnitId> = entered.iter().map(|(_, unit, _)| *unit).collect();
     let members = members_of(tx, &notice, &entered_ids)?;
     let mut named: HashMap<_, Vec<UnitId>> = HashMap::new();
@@ -122,21 +158,28 @@ fn load(tx: &mut Tx<'_>, notice: NoticeRow) -> Outcome<Draft> {
     let mut people: HashMap<UnitId, Vec<UserRow>> = HashMap::new();
     for chunk in all.chunks(1_000) {
         held.extend(units::by_ids(tx.conn, chunk)?.into_iter().map(|row| (row.id, row)));
-        for person in users::active_of_units(tx.conn, chunk)? {
+        for person in users::active_of_units(tx.conn, chunk)?.into_iter().filter(|person| !person.service) {
             if let Some(unit) = person.unit_id {
                 people.entry(unit).or_default().push(person);
             }
         }
     }
-    let coordinators = users::active_with_role(tx.conn, Role::Coordinator)?;
+    let mut coordinators = users::active_with_role(tx.conn, Role::Coordinator)?;
+    coordinators.retain(|person| !person.service);
+    let earlier = earlier_tickets(tx, &findings)?;
+    let mut numbered: HashMap<FindingId, u32> = HashMap::new();
+    let ids: Vec<FindingId> = findings.iter().map(|finding| finding.id).collect();
+    for ticket in tickets::of_findings(tx.conn, &ids)? {
+        *numbered.entry(ticket.finding_id).or_default() += 1;
+    }
     let deadline = deadline(tx, &notice);
     let name = |id: UnitId| held.get(&id).map_or_else(String::new, |row| row.name.clone());
     let empty_groups = empty.into_iter().map(|(finding, unit)| (finding, name(unit))).collect();
-    Ok(Draft { notice, findings, named, empty_groups, units: held, people, coordinators, deadline })
+    Ok(Draft { notice, findings, named, empty_groups, units: held, people, coordinators, deadline, earlier, numbered })
 }
 
 /// The members of those units that are groups, less the unit that receives the feedback.
-fn members_of(tx: &mut Tx<'_>, notice: &NoticeRow, ids: &[UnitId]) -> Outcome<HashMap<UnitId, Vec<UnitId>>> {
+pub(super) fn members_of(tx: &mut Tx<'_>, notice: &NoticeRow, ids: &[UnitId]) -> Outcome<HashMap<UnitId, Vec<UnitId>>> {
     let mut members: HashMap<UnitId, Vec<UnitId>> = HashMap::new();
     let mut distinct = ids.to_vec();
     distinct.sort();
@@ -194,16 +237,42 @@ fn parties(ticket: &Ticket) -> Vec<(TicketId, UnitId, Part)> {
     std::iter::once((ticket.id, ticket.unit_id, Part::Lead)).chain(co_units).collect()
 }
 
-fn said(ticket: &Ticket) -> serde_json::Value {
+fn said(ticket: &Ticket, earlier: Option<&Earlier>) -> serde_json::Value {
     json!({
         "reference": ticket.reference, "notice_id": ticket.notice_id, "finding_id": ticket.finding_id,
         "unit_id": ticket.unit_id, "co_unit_ids": ticket.co_unit_ids, "due_on": ticket.due.on,
+        "recurrence_of": earlier.map(|earlier| earlier.id), "recurrence_reference": earlier.map(|earlier| &earlier.reference),
     })
 }
 
 impl Draft {
     fn title(&self, ticket: &Ticket) -> &str {
         self.findings.iter().find(|finding| finding.id == ticket.finding_id).map_or("", |finding| &finding.title)
+    }
+
+    /// The same unit's ticket of the finding that its own repeats.
+    fn repeated_by(&self, ticket: &Ticket) -> Option<&Earlier> {
+        self.earlier.get(&(ticket.finding_id, ticket.unit_id))
+    }
+
+    pub(super) fn unit(&self, id: UnitId) -> Option<&UnitRow> {
+        self.units.get(&id)
+    }
+
+    /// Dates that may be a slip of the pen: over already, far ahead, on a day off.
+    fn warnings(&self, made: &[Ticket], tx: &Tx<'_>) -> Vec<Fault> {
+        let dated = self.findings.iter().enumerate().filter_map(|(index, finding)| {
+            let ticket = made.iter().find(|ticket| ticket.finding_id == finding.id)?;
+            Some((index, finding, ticket.due))
+        });
+        dated
+            .flat_map(|(index, finding, due)| {
+                let at = move |code: Code| {
+                    Fault::at(format!("/findings/{index}"), code).with("finding", &finding.code).with("due", due.on)
+                };
+                strange(due, &tx.office, tx.now).into_iter().map(at)
+            })
+            .collect()
     }
 
     fn units_of(&self, finding: &FindingRow, part: Part) -> &[UnitId] {
@@ -234,7 +303,7 @@ impl Draft {
         faults
     }
 
-    fn unit_fault(&self, unit: &UnitRow) -> Option<Code> {
+    pub(super) fn unit_fault(&self, unit: &UnitRow) -> Option<Code> {
         let people = self.people.get(&unit.id).map_or(&[][..], Vec::as_slice);
         let reachable = unit.mailbox.is_some()
             || people
@@ -251,11 +320,12 @@ impl Draft {
         }
     }
 
-    fn tickets(&self, tx: &Tx<'_>) -> Vec<Ticket> {
+    pub(super) fn tickets(&self, tx: &Tx<'_>) -> Vec<Ticket> {
         let mut tickets = Vec::new();
         for finding in &self.findings {
             let co_units = self.units_of(finding, Part::Co);
-            for (unit, number) in self.units_of(finding, Part::Lead).iter().zip(1_u32..) {
+            let first = self.numbered.get(&finding.id).map_or(1, |made| made + 1);
+            for (unit, number) in self.units_of(finding, Part::Lead).iter().zip(first..) {
                 let reference = format!("{}-{}-{number:02}", self.notice.code, finding.code);
                 if let Some(due) = self.due(finding, tx) {
                     let co_units = co_units.iter().copied().filter(|co| co != unit).collect();
@@ -293,4 +363,19 @@ impl Draft {
         };
         Ticket::issued(new, tx.now)
     }
+}
+
+/// What is strange about a due date.
+pub(super) fn strange(due: Due, office: &Office, now: Instant) -> Vec<Code> {
+    let mut found = Vec::new();
+    if due.at <= now {
+        found.push(Code::DeadlinePast);
+    }
+    if due.on - office.today(now) > FAR {
+        found.push(Code::DeadlineFar);
+    }
+    if !office.calendar.is_working(due.on) {
+        found.push(Code::DeadlineDayOff);
+    }
+    found
 }

@@ -157,7 +157,7 @@ fn open_request(
     check_version(version, held.row.version)?;
     entitled(&held.ticket, actor, decision)?;
     still_asked(tx, &request)?;
-    permit(&held.ticket, actor, decision, tx.now)?;
+    permit(&held.ticket, actor, decision, &tx.office, tx.now)?;
     Ok((request, held))
 }
 

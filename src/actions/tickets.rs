@@ -230,7 +230,7 @@ pub fn decide_milestone(
     let known = milestones::of_tickets(tx.conn, &[held.row.id])?;
     let known = known.into_iter().find(|(_, milestone)| Some(milestone.id) == id);
     let id = known.map(|(_, milestone)| milestone.id).ok_or_else(Refusal::missing)?;
-    permit(&held.ticket, actor, Act::DecideMilestone, tx.now)?;
+    permit(&held.ticket, actor, Act::DecideMilestone, &tx.office, tx.now)?;
     let mut check = Check::new();
     let reason = if reached {
         check.optional_text("/reason", Some(reason), TEXT).unwrap_or_default()
@@ -329,7 +329,7 @@ pub(super) struct Held {
 pub(super) fn open(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>, wanted: Act) -> Outcome<Held> {
     let held = hold(tx, actor, key)?;
     check_version(version, held.row.version)?;
-    permit(&held.ticket, actor, wanted, tx.now)?;
+    permit(&held.ticket, actor, wanted, &tx.office, tx.now)?;
     Ok(held)
 }
 
@@ -362,7 +362,8 @@ pub(super) fn act(tx: &mut Tx<'_>, actor: &Actor, held: &Held, command: Command)
         milestones::replace(tx.conn, ticket.id, &ticket.milestones)?;
     }
     let seq = record(tx, actor, Stream::Ticket(ticket.id), change.event, &change.payload)?;
-    if let Some(anchor) = answered_at_once(change.event, former_unit.is_some()) {
+    let is_milestone = change.payload.get("milestone").is_some_and(|milestone| !milestone.is_null());
+    if let Some(anchor) = answered_at_once(change.event, former_unit.is_some(), is_milestone) {
         tell(tx, anchor, &[News { ticket, seq, former_unit }])?;
     }
     Ok(ticket.id)
@@ -380,8 +381,9 @@ pub(super) fn next_reminder(tx: &Tx<'_>, ticket: &Ticket) -> Option<Instant> {
     tx.office.planner(&tx.rules).next_at(&facts, tx.now)
 }
 
-/// The act that rules can answer at once, by its event; `handed_over` = another unit leads now.
-fn answered_at_once(event: &str, handed_over: bool) -> Option<Anchor> {
+/// The act that rules can answer at once, by its event; `handed_over` = another unit leads now, `reports` = it says that a
+/// milestone is reached.
+fn answered_at_once(event: &str, handed_over: bool, reports: bool) -> Option<Anchor> {
     match event {
         "ticket.returned" | "ticket.look_back_failed" | "ticket.reopened" => Some(Anchor::Returned),
         "ticket.accepted" => Some(Anchor::Accepted),
@@ -389,6 +391,7 @@ fn answered_at_once(event: &str, handed_over: bool) -> Option<Anchor> {
         "ticket.reassigned" | "ticket.objection_decided" if handed_over => Some(Anchor::Reassigned),
         "ticket.cancelled" => Some(Anchor::Cancelled),
         "ticket.urged" => Some(Anchor::Urged),
+        "ticket.progress_logged" if reports => Some(Anchor::MilestoneReported),
         _ => None,
     }
 }

@@ -27,6 +27,7 @@ pub mod routes;
 pub mod sandbox;
 pub mod session;
 mod shape;
+pub mod statistics;
 pub mod tickets;
 pub mod tokens;
 pub mod units;
@@ -58,6 +59,7 @@ pub(crate) fn resources(config: &mut Routes<'_>) {
     config.configure(users::routes).configure(units::routes).configure(attachments::routes);
     config.configure(notices::routes).configure(findings::routes);
     config.configure(tickets::routes).configure(requests::routes).configure(feedback::routes);
+    config.configure(statistics::routes);
     config.configure(overview::routes).configure(calendars::routes).configure(audit::routes);
     config
         .configure(reminder_rules::routes)

@@ -11,9 +11,11 @@ use crate::api::routes::Routes;
 use crate::domain::id::NoticeId;
 use crate::domain::instant::Instant;
 use crate::domain::patch::Patch;
+use crate::domain::refusal::{Fault, Place};
 use crate::domain::reminder::Anchor;
 use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, Role};
+use crate::domain::words::Lang;
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::notices::{self as views, Coverage, NoticeOut, NoticeQuery, RequirementOut};
 use crate::queries::people::Identity;
@@ -155,6 +157,17 @@ pub struct IssueOut {
     pub dry_run: bool,
     pub tickets: Vec<IssuedTicket>,
     pub mails: Vec<IssuedMail>,
+    /// What may be a slip of the pen: a due date that is over, more than a year ahead, or on a day off.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something strange that is not refused.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Warning {
+    pub pointer: String,
+    /// `deadline.past`, `deadline.far`, `deadline.day_off`
+    pub code: &'static str,
+    pub detail: String,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -280,11 +293,15 @@ pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<
 #[post("/notices/{id}/issue")]
 pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>) -> Answer {
     let call = call.only(&[Role::Coordinator]);
-    let version = call.version;
+    let (version, lang) = (call.version, call.lang);
     call.write(body, move |tx, who, given| {
         let issued =
             if given.dry_run { issue::rehearse(tx, who, &id, version)? } else { issue::issue(tx, who, &id, version)? };
-        issued_out(tx, who, &issued, given.dry_run)
+        let made = Made::of(tx, &issued, lang)?;
+        let notice = views::get(&mut tx.read(), who, &issued.notice_id.to_string())?;
+        let version = notice.version;
+        let Made { tickets, mails, warnings } = made;
+        Reply::row(&IssueOut { notice, dry_run: given.dry_run, tickets, mails, warnings }, version)
     })
     .await
 }
@@ -311,32 +328,47 @@ fn coverage(coverage: &Coverage) -> Outcome<Reply> {
     Reply::row(coverage, coverage.version)
 }
 
-fn issued_out(tx: &mut Tx<'_>, who: &Identity, issued: &Issued, dry_run: bool) -> Outcome<Reply> {
-    let mails = tell::preview(&mut tx.read(), Anchor::Issued, &issued.tickets)?;
-    let mut read = tx.read();
-    let notice = views::get(&mut read, who, &issued.notice_id.to_string())?;
-    let named = issued.tickets.iter().flat_map(Ticket::units);
-    let names = UnitNames::load(&mut read, named)?;
-    let mails = mails.into_iter().filter_map(|mail| {
-        let ticket = issued.tickets.get(mail.index)?;
-        Some(IssuedMail {
+/// What an issue makes or would make, for people.
+pub(super) struct Made {
+    pub tickets: Vec<IssuedTicket>,
+    pub mails: Vec<IssuedMail>,
+    pub warnings: Vec<Warning>,
+}
+
+impl Made {
+    pub(super) fn of(tx: &mut Tx<'_>, issued: &Issued, lang: Lang) -> Outcome<Self> {
+        let mails = tell::preview(&mut tx.read(), Anchor::Issued, &issued.tickets)?;
+        let names = UnitNames::load(&mut tx.read(), issued.tickets.iter().flat_map(Ticket::units))?;
+        let mails = mails.into_iter().filter_map(|mail| {
+            let ticket = issued.tickets.get(mail.index)?;
+            Some(IssuedMail {
+                reference: ticket.reference.clone(),
+                rule: mail.rule,
+                name: mail.one.to.name,
+                address: mail.one.to.address,
+            })
+        });
+        let tickets = issued.tickets.iter().map(|ticket| IssuedTicket {
             reference: ticket.reference.clone(),
-            rule: mail.rule,
-            name: mail.one.to.name,
-            address: mail.one.to.address,
-        })
-    });
-    let mails = mails.collect();
-    let tickets = issued.tickets.iter().map(|ticket| IssuedTicket {
-        reference: ticket.reference.clone(),
-        unit: names.get(ticket.unit_id),
-        co_units: ticket.co_unit_ids.iter().map(|unit| names.get(*unit)).collect(),
-        due_on: ticket.due.on,
-        due_at: ticket.due.at,
-        provisional: ticket.due.provisional,
-    });
-    let version = notice.version;
-    Reply::row(&IssueOut { notice, dry_run, tickets: tickets.collect(), mails }, version)
+            unit: names.get(ticket.unit_id),
+            co_units: ticket.co_unit_ids.iter().map(|unit| names.get(*unit)).collect(),
+            due_on: ticket.due.on,
+            due_at: ticket.due.at,
+            provisional: ticket.due.provisional,
+        });
+        let warnings = issued.warnings.iter().map(|fault| Warning::of(fault, lang));
+        Ok(Self { tickets: tickets.collect(), mails: mails.collect(), warnings: warnings.collect() })
+    }
+}
+
+impl Warning {
+    fn of(fault: &Fault, lang: Lang) -> Self {
+        let pointer = match &fault.place {
+            Place::Pointer(pointer) | Place::Parameter(pointer) => pointer.clone(),
+            Place::Cell { .. } | Place::Whole => String::new(),
+        };
+        Self { pointer, code: fault.code.as_str(), detail: fault.detail(lang) }
+    }
 }
 
 impl From<DeadlineIn> for NewDeadline {

@@ -7,7 +7,7 @@ use crate::domain::refusal::{Code, Fault, Place, Refusal};
 use crate::http::identity::CSRF_HEADER;
 use crate::http::problem::Problem;
 use crate::http::{health, metrics};
-use crate::queries::tickets::TicketOrder;
+use crate::queries::tickets::{Awaited, TicketOrder};
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Schemas that no body names: problems are added below, and words of queries aren't collected.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, TicketOrder)))]
+#[openapi(components(schemas(Problem, Awaited, TicketOrder)))]
 struct Document;
 
 /// The document, as `/openapi.json` gives it.

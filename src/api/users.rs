@@ -1,18 +1,67 @@
 //! `/users`: people and service accounts, for the admin.
 
+use crate::actions::hand_over::{self, HandOver, HandedOver};
 use crate::actions::users::{self, NewUser, UserChange};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
 use crate::api::routes::Routes;
+use crate::domain::id::{TicketId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::vocabulary::Role;
 use crate::queries::users::{self as views, User, UserQuery};
 use actix_web::{get, patch, post, web};
+use serde::{Deserialize, Serialize};
 
 pub fn routes(config: &mut Routes<'_>) {
     config.service(list_users).service(create_user).service(get_user).service(change_user);
+    config.service(hand_over_user);
+}
+
+/// To whom all of somebody's open items go.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandOverIn {
+    /// Id or login of an active person, of the same unit where the roles are a unit's.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub to: String,
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reason: String,
+    /// Tell what would be handed over, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The user, and what was handed over or would be.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct HandOverOut {
+    #[serde(flatten)]
+    pub user: User,
+    pub dry_run: bool,
+    pub to: UserRef,
+    /// Open tickets of the unit that name them as handler.
+    pub tickets: Vec<HandedTicketOut>,
+    /// Roles that the successor gets beside their own; `admin` is never handed on.
+    pub gained_roles: Vec<Role>,
+    /// Those whose deputy the successor is from now on.
+    pub deputyships: Vec<UserRef>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct UserRef {
+    pub id: UserId,
+    pub login: String,
+    pub name: String,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct HandedTicketOut {
+    pub id: TicketId,
+    pub reference: String,
+    pub title: String,
 }
 
 /// Users in the order of their logins.
@@ -70,4 +119,45 @@ pub async fn change_user(call: Call, id: web::Path<String>, body: Body<UserChang
         Reply::row(&user, user.version)
     })
     .await
+}
+
+/// Gives all of a person's open items to another: tickets that they handle, their roles, the absences for which they stand
+/// in; their mails go to the successor from now on. They can be disabled then.
+#[utoipa::path(tag = "users", request_body = HandOverIn, responses((status = 200, body = HandOverOut)))]
+#[post("/users/{id}/hand-over")]
+pub async fn hand_over_user(call: Call, id: web::Path<String>, body: Body<HandOverIn>) -> Answer {
+    let version = call.version;
+    call.write(body, move |tx, who, given| {
+        let dry_run = given.dry_run;
+        let given = HandOver { to: given.to, reason: given.reason };
+        let done = if dry_run {
+            hand_over::rehearse(tx, who, &id, version, &given)?
+        } else {
+            hand_over::hand_over(tx, who, &id, version, &given)?
+        };
+        let user = views::get(&mut tx.read(), who, &done.from.to_string())?;
+        let version = user.version;
+        Reply::row(&HandOverOut::of(user, dry_run, done), version)
+    })
+    .await
+}
+
+impl HandOverOut {
+    fn of(user: User, dry_run: bool, done: HandedOver) -> Self {
+        let HandedOver { from: _, to, tickets, roles, deputyships } = done;
+        let tickets = tickets.into_iter().map(|ticket| HandedTicketOut {
+            id: ticket.id,
+            reference: ticket.reference,
+            title: ticket.title,
+        });
+        let person = |id, login, name| UserRef { id, login, name };
+        Self {
+            user,
+            dry_run,
+            to: person(to.id, to.login, to.name),
+            tickets: tickets.collect(),
+            gained_roles: roles,
+            deputyships: deputyships.into_iter().map(|row| person(row.id, row.login, row.name)).collect(),
+        }
+    }
 }

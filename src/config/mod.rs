@@ -83,6 +83,7 @@ pub struct Office {
     /// Working days.
     #[serde(deserialize_with = "values::between::<1, 60, _>")]
     pub review_days: u32,
+    pub four_eyes: bool,
     #[serde(deserialize_with = "values::time_of_day")]
     pub window_from: NaiveTime,
     #[serde(deserialize_with = "values::time_of_day")]

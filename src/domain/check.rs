@@ -3,6 +3,7 @@
 
 use crate::domain::address::parse_address;
 use crate::domain::refusal::{Arg, Code, Fault, Refusal};
+use chrono::NaiveDate;
 
 /// Characters of a name, a title, a code's words.
 pub const LINE: usize = 200;
@@ -10,6 +11,23 @@ pub const LINE: usize = 200;
 pub const TEXT: usize = 4_000;
 /// Characters of a finding or requirement as printed.
 pub const LONG_TEXT: usize = 20_000;
+
+/// Nothing of this office happened earlier: a year before it is a slip of the pen.
+pub const EARLIEST: NaiveDate = match NaiveDate::from_ymd_opt(1990, 1, 1) {
+    Some(day) => day,
+    None => NaiveDate::MIN,
+};
+
+/// A day on which something was done, not before [`EARLIEST`].
+///
+/// # Errors
+/// `field.out_of_range` at `pointer`, with the days between which it may lie.
+pub fn not_ancient(pointer: &str, on: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
+    if on >= EARLIEST {
+        return Ok(());
+    }
+    Err(Refusal::field(Fault::at(pointer, Code::FieldOutOfRange).with("min", EARLIEST).with("max", today)))
+}
 
 /// Collects all faults of one request, so that they are told at once.
 #[derive(Debug, Default)]
@@ -128,6 +146,15 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::words::Lang;
+
+    #[test]
+    fn a_day_before_1990_is_refused_with_its_reason() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert!(not_ancient("/completed_on", day("1990-01-01"), day("2026-03-02")).is_ok());
+        let refusal = not_ancient("/completed_on", day("1989-12-31"), day("2026-03-02")).unwrap_err();
+        assert_eq!(refusal.faults[0].detail(Lang::En), "Must lie between 1990-01-01 and 2026-03-02.");
+    }
 
     #[test]
     fn all_faults_are_told_at_once_and_blanks_are_trimmed() {

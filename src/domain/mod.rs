@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod reminder;
 pub mod secret;
 pub mod standing;
+pub mod statistics;
 pub mod ticket;
 pub mod vocabulary;
 pub mod words;

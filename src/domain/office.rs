@@ -23,6 +23,8 @@ pub struct Office {
     pub look_back_days: u16,
     /// Working days a review may take.
     pub review_days: u16,
+    /// Must the look-back be somebody else's than the acceptance?
+    pub four_eyes: bool,
     /// Mails of their own that a person gets in a day at most; 0: no limit.
     pub at_once_a_day: u16,
 }

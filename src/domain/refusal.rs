@@ -122,6 +122,8 @@ catalogue! {
         "该任务由其他单位牵头。", "Another unit leads this ticket.";
     OwnWork = "review.own_work" Forbidden: "不能审核或决定本人、本单位的事项", "Nobody reviews own work";
         "请由承办单位以外、且非填报人的人员办理。", "Somebody outside the lead unit who did not write its feedback must decide this.";
+    FourEyes = "review.four_eyes" Forbidden: "须由另一人复查", "Somebody else must look back";
+        "审核通过的人不能复查同一任务，请由另一名督办员办理。", "Whoever accepted a ticket can't look back on it; another coordinator must.";
     TokenScope = "auth.scope" Forbidden: "令牌权限不足", "The token's scope does not allow this";
         "该令牌只有 {scopes} 权限。", "This token is limited to {scopes}.";
 
@@ -186,6 +188,16 @@ catalogue! {
         "问题 {finding}：除单位 {unit} 外没有在岗督办员，无人可以审核。", "Finding {finding}: there is no active coordinator outside unit {unit}, so nobody could review it.";
     FindingNotOpenEnded = "finding.not_open_ended" Conflict: "该问题不是开放式列举", "The finding is not open-ended";
         "只有以“等”结尾的问题可以追加单位。", "Units can be added after issue only where the text says “and others”.";
+    FindingHasUnit = "finding.has_unit" Field: "已有任务", "has a ticket already";
+        "问题 {finding}：{unit} 已有该问题的任务。", "Finding {finding}: {unit} has a ticket of it already.";
+    NoticeClosed = "notice.closed" Conflict: "通报已办结", "The notice is closed";
+        "办结后不能再追加单位。", "No unit can be added once it is closed.";
+    DeadlinePast = "deadline.past" Field: "期限已过", "the due date is over";
+        "问题 {finding}：期限 {due} 已过，一经交办即为逾期。", "Finding {finding}: {due} is over; its tickets are overdue as soon as they are issued.";
+    DeadlineFar = "deadline.far" Field: "期限很远", "the due date is far ahead";
+        "问题 {finding}：期限 {due} 在一年以后，请核对年份。", "Finding {finding}: {due} is more than a year ahead. Is the year right?";
+    DeadlineDayOff = "deadline.day_off" Field: "期限为休息日", "the due date is a day off";
+        "问题 {finding}：期限 {due} 是休息日，不会顺延。", "Finding {finding}: {due} is a day off. It is not moved.";
     Duplicate = "duplicate" Conflict: "已经存在", "It already exists";
         "{what} {value} 已被使用，请换一个。", "{what} {value} is taken; choose another.";
     UnitCycle = "unit.cycle" Conflict: "上级单位形成循环", "The parents would form a circle";

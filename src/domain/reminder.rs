@@ -156,9 +156,12 @@ impl Facts {
             Anchor::Submitted => self.submitted,
             Anchor::LookBack => self.look_back,
             Anchor::Week => self.week,
-            Anchor::Accepted | Anchor::ExtensionDecided | Anchor::Reassigned | Anchor::Cancelled | Anchor::Urged => {
-                None
-            }
+            Anchor::Accepted
+            | Anchor::ExtensionDecided
+            | Anchor::Reassigned
+            | Anchor::Cancelled
+            | Anchor::Urged
+            | Anchor::MilestoneReported => None,
         }
     }
 }

@@ -48,6 +48,22 @@ pub fn first_green_on(office: &Office, now: Instant) -> NaiveDate {
     office.after_working_days(office.today(now), office.yellow_days.saturating_add(1))
 }
 
+/// Working days for which something submitted at that moment has waited for its review; the day itself is not counted.
+#[must_use]
+pub fn days_in_review(submitted_at: Instant, office: &Office, now: Instant) -> i64 {
+    office.calendar.working_days_between(office.today(submitted_at), office.today(now))
+}
+
+/// The last day of submission whose review takes longer than the office allows itself: what was submitted on it, or before
+/// it, and still waits, waits too long. Reviewing has a clock of its own; it never makes a unit late.
+#[must_use]
+pub fn review_late_to(office: &Office, now: Instant) -> NaiveDate {
+    let today = office.today(now);
+    let beyond = i32::from(office.review_days) + 1;
+    let tomorrow = today.succ_opt().unwrap_or(today);
+    office.calendar.add_working_days(tomorrow, -beyond).and_then(|first| first.pred_opt()).unwrap_or(NaiveDate::MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +87,7 @@ mod tests {
             yellow_days: 3,
             look_back_days: 20,
             review_days: 3,
+            four_eyes: false,
             at_once_a_day: 0,
         }
     }
@@ -208,7 +225,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_review_has_a_clock_of_its_own_in_working_days() {
+        let office = office(Tz::Asia__Shanghai);
+        // Thursday afternoon; the weekend is not counted.
+        let submitted = at("2021-08-19 17:00");
+        for (now, waited) in
+            [("2021-08-19 18:00", 0), ("2021-08-20 09:00", 1), ("2021-08-23 09:00", 2), ("2021-08-25 09:00", 4)]
+        {
+            assert_eq!(days_in_review(submitted, &office, at(now)), waited, "{now}");
+        }
+        assert_eq!(review_late_to(&office, at("2021-08-25 09:00")), day("2021-08-19"));
+        assert_eq!(review_late_to(&office, at("2021-08-24 09:00")), day("2021-08-18"));
+    }
+
     proptest! {
+        #[test]
+        fn what_waits_too_long_is_what_was_submitted_up_to_that_day(today in 0..2_900_i64, ago in 0..40_i64, limit in 0..10_u16) {
+            let office = Office { review_days: limit, ..office(Tz::Asia__Shanghai) };
+            let today = day("2020-01-01") + TimeDelta::days(today);
+            let now = at_local(office.zone, today, NaiveTime::MIN);
+            let submitted_on = today - TimeDelta::days(ago);
+            let waited = days_in_review(at_local(office.zone, submitted_on, NaiveTime::MIN), &office, now);
+            prop_assert_eq!(waited > i64::from(limit), submitted_on <= review_late_to(&office, now));
+        }
+
         #[test]
         fn the_first_green_date_parts_what_is_yellow_from_what_is_green(
             today in 0..2_900_i64, ahead in 0..60_i64, hour in 0..24_i64, yellow_days in 0..20_u16,

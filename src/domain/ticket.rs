@@ -198,8 +198,8 @@ pub fn entitled(ticket: &Ticket, actor: &Actor, act: Act) -> Result<(), Refusal>
 /// May `actor` do `act` to this ticket now?
 ///
 /// # Errors
-/// The refusal that the API would answer: role, own unit, own work, state, pending decision, past due.
-pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<(), Refusal> {
+/// The refusal that the API would answer: role, own unit, own work, four eyes, state, pending decision, past due.
+pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, office: &Office, now: Instant) -> Result<(), Refusal> {
     let (who, states, elsewhere) = rule(act);
     entitle(ticket, actor, &who)?;
     if !states.contains(&ticket.state) {
@@ -211,6 +211,9 @@ pub fn permit(ticket: &Ticket, actor: &Actor, act: Act, now: Instant) -> Result<
         Act::DecideExtension if !pending(Pending::Extension) => Err(Refusal::new(Code::TicketNothingPending)),
         Act::DecideMilestone if !ticket.milestones.iter().any(Milestone::waits) => {
             Err(Refusal::new(Code::MilestoneNotReported))
+        }
+        Act::PassLookBack | Act::FailLookBack if office.four_eyes && ticket.was_accepted_by(actor) => {
+            Err(Refusal::new(Code::FourEyes))
         }
         Act::Object | Act::AskExtension if ticket.pending.is_some() => Err(still_pending(ticket)),
         Act::AskExtension if now >= ticket.due.at => Err(Refusal::new(Code::TicketPastDue).with("due", ticket.due.on)),
@@ -336,13 +339,18 @@ impl Ticket {
 
     /// What this actor may do now.
     #[must_use]
-    pub fn allowed(&self, actor: &Actor, now: Instant) -> Vec<Act> {
+    pub fn allowed(&self, actor: &Actor, office: &Office, now: Instant) -> Vec<Act> {
         Act::ALL
             .iter()
             .copied()
-            .filter(|act| permit(self, actor, *act, now).is_ok())
+            .filter(|act| permit(self, actor, *act, office, now).is_ok())
             .filter(|act| *act != Act::Accept || self.result == Some(WorkResult::Done))
             .collect()
+    }
+
+    /// Did this very person accept it? Who stands in for somebody acts in their own name.
+    fn was_accepted_by(&self, actor: &Actor) -> bool {
+        self.accepted_by.is_some() && self.accepted_by == actor.user_id
     }
 
     /// Is it the unit's move and late at `now`?

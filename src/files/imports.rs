@@ -43,6 +43,7 @@ pub const FINDINGS: Layout = Layout(&[
     Column::optional("due_on", &["整改期限", "期限"]),
     Column::optional("open_ended", &["开放列举", "是否开放列举"]),
     Column::optional("rectified_before_notice", &["通报前已整改", "是否通报前已整改"]),
+    Column::optional("recurrence_of", &["复发自", "重复问题"]),
 ]);
 
 pub const COVERAGE: Layout = Layout(&[
@@ -195,6 +196,8 @@ pub struct FindingRow {
     pub due_on: Option<NaiveDate>,
     pub open_ended: bool,
     pub rectified_before_notice: bool,
+    /// `<notice code>-<finding code>` of an earlier round.
+    pub recurrence_of: Option<String>,
 }
 
 /// One annex row, figures as printed: they aren't reconciled, since a printed slip is evidence too.
@@ -335,6 +338,7 @@ fn finding(row: &mut Row<'_>) -> Option<FindingRow> {
     let due_on = row.optional("due_on", date);
     let open_ended = flag(row, "open_ended");
     let rectified_before_notice = flag(row, "rectified_before_notice");
+    let recurrence_of = row.optional("recurrence_of", one_line(200));
     let finding = FindingRow {
         row: row.line(),
         code: own_code?,
@@ -348,6 +352,7 @@ fn finding(row: &mut Row<'_>) -> Option<FindingRow> {
         due_on: due_on?,
         open_ended: open_ended?,
         rectified_before_notice: rectified_before_notice?,
+        recurrence_of: recurrence_of?,
     };
     for both in finding.co_unit_codes.iter().filter(|held| finding.unit_codes.contains(held)) {
         row.fault("co_unit_codes", bad(Code::FieldDuplicate).with("value", both));

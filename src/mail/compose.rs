@@ -288,7 +288,13 @@ impl Desk<'_> {
             due_on: (row.state.is_open() && !is_away).then_some(row.due_on),
             standing: shows_standing.then_some(standing),
             reason: told.reason(),
-            next: if is_away { NextStep::Nothing } else { next_step(row.state, standing, reader) },
+            next: if is_away {
+                NextStep::Nothing
+            } else if act == Act::MilestoneReported {
+                NextStep::DecideMilestone
+            } else {
+                next_step(row.state, standing, reader)
+            },
             notes: if is_away { Vec::new() } else { notes(row, reader) },
             link: (!is_away).then(|| self.ticket_url(&row.reference)),
         }))
@@ -306,11 +312,12 @@ impl Happened<'_> {
         self.payload.get(key)?.as_str()?.parse().ok()
     }
 
-    /// The reason given, or the note.
+    /// The reason given, the note, or the milestone that is reported.
     fn reason(&self) -> Option<String> {
         let text =
             |key: &str| self.payload.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-        text("reason").or_else(|| text("note")).map(str::to_owned)
+        let milestone = || self.payload.pointer("/milestone/text").and_then(Value::as_str);
+        text("reason").or_else(|| text("note")).or_else(milestone).map(str::to_owned)
     }
 
     fn act(&self, anchor: Anchor, row: &TicketRow, (told, reader): (Option<Told>, Reader)) -> Act {
@@ -324,6 +331,7 @@ impl Happened<'_> {
             Anchor::Reassigned => Act::ReassignedHere,
             Anchor::Cancelled => Act::Cancelled,
             Anchor::Urged => Act::Urged { times: number(row.urged.into()) },
+            Anchor::MilestoneReported => Act::MilestoneReported,
             Anchor::Issued | Anchor::Due | Anchor::Submitted | Anchor::LookBack | Anchor::Week => {
                 Act::Assigned { part }
             }

@@ -56,6 +56,8 @@ pub enum NextStep {
     Contribute,
     /// A superior, or a coordinator's copy.
     Supervise,
+    /// Say whether a milestone that is reported is reached.
+    DecideMilestone,
     Review,
     LookBack,
     /// Accepted; the unit waits for the look-back.
@@ -166,6 +168,8 @@ pub enum Act {
     Urged {
         times: u32,
     },
+    /// Of a carried ticket.
+    MilestoneReported,
 }
 
 /// One act on one ticket, told to one recipient.

@@ -337,6 +337,14 @@ fn acts_of_deciders(lang: Lang) -> Vec<(&'static str, AtOnce)> {
                 ..of(Act::Urged { times: 2 })
             },
         ),
+        (
+            "milestone_reported",
+            AtOnce {
+                next: NextStep::DecideMilestone,
+                reason: reason("完成平台迁移。", "The platform is moved."),
+                ..of(Act::MilestoneReported)
+            },
+        ),
     ]
 }
 

@@ -119,6 +119,9 @@ pub(super) const fn next_step(lang: Lang, next: NextStep) -> &'static str {
             lang.pick("请配合牵头单位整改，并登记进展。", "Support the lead unit and log your progress.")
         }
         NextStep::Supervise => lang.pick("请督促责任单位抓紧整改。", "See to it that the responsible unit acts."),
+        NextStep::DecideMilestone => {
+            lang.pick("请核实并确认阶段目标是否达成。", "Check it, and say whether the milestone is reached.")
+        }
         NextStep::Review => lang.pick("请审核该单位的书面反馈。", "Review the unit’s written feedback."),
         NextStep::LookBack => {
             lang.pick("请开展回头看，并登记复查结果。", "Carry out the look-back and record its result.")
@@ -169,6 +172,7 @@ const fn news(lang: Lang, anchor: Anchor) -> &'static str {
         Anchor::Reassigned => lang.pick("转派给本单位", "reassigned to your unit"),
         Anchor::Cancelled => lang.pick("已撤销", "cancelled"),
         Anchor::Urged => lang.pick("已催办", "urged"),
+        Anchor::MilestoneReported => lang.pick("阶段目标待确认", "a milestone to decide"),
         Anchor::Due | Anchor::Submitted | Anchor::LookBack | Anchor::Week => lang.pick("有更新", "updated"),
     }
 }
@@ -281,6 +285,7 @@ pub(super) const fn act_in_subject(lang: Lang, act: Act) -> &'static str {
         Act::ReassignedAway => lang.pick("任务转出", "Reassigned to another unit"),
         Act::Cancelled => lang.pick("任务撤销", "Cancelled"),
         Act::Urged { .. } => lang.pick("催办", "Action urged"),
+        Act::MilestoneReported => lang.pick("阶段目标待确认", "Milestone reported"),
     }
 }
 
@@ -312,6 +317,7 @@ fn what_happened_zh(act: Act, office: &str) -> String {
         Act::Cancelled => format!("{office}已撤销以下整改任务，记录予以保留。"),
         Act::Urged { times } if times > 1 => format!("{office}对以下整改任务进行第 {times} 次催办。"),
         Act::Urged { .. } => format!("{office}对以下整改任务进行催办。"),
+        Act::MilestoneReported => "责任单位报告以下挂账任务的阶段目标已经达成。".to_owned(),
     }
 }
 
@@ -347,6 +353,7 @@ fn what_happened_en(act: Act, office: &str) -> String {
             format!("{office} urges your unit to act on this ticket, for the {} time.", ordinal(times))
         }
         Act::Urged { .. } => format!("{office} urges your unit to act on this ticket."),
+        Act::MilestoneReported => "The unit reports that it has reached a milestone of this carried ticket.".to_owned(),
     }
 }
 
@@ -368,6 +375,7 @@ pub(super) const fn reason_label(lang: Lang, act: Act) -> &'static str {
         Act::LookBackFailed => lang.pick("复查发现", "What was found"),
         Act::Accepted { .. } | Act::ExtensionRefused | Act::ExtensionGranted { .. } => lang.pick("审核意见", "Remark"),
         Act::Urged { .. } => lang.pick("催办意见", "Remark"),
+        Act::MilestoneReported => lang.pick("阶段目标", "Milestone"),
         Act::Assigned { .. } => lang.pick("说明", "Remark"),
         Act::DueDateMoved { .. } | Act::ReassignedHere | Act::ReassignedAway | Act::Cancelled => {
             lang.pick("理由", "Reason")

@@ -42,6 +42,8 @@ pub struct FeedbackOut {
 pub struct PersonRef {
     pub id: UserId,
     pub name: String,
+    /// A program's account.
+    pub service: bool,
 }
 
 /// One ticket's part of a letter, and the verdict on it.
@@ -163,7 +165,11 @@ fn shown(read: &mut Read<'_>, rows: Vec<FeedbackRow>) -> Outcome<Vec<FeedbackOut
         out.push(FeedbackOut {
             notice: NoticeRef { id: row.notice_id, code: codes.get(&row.notice_id).cloned().unwrap_or_default() },
             unit: names.get(row.unit_id),
-            author: author.map(|person| PersonRef { id: person.id, name: person.name.clone() }),
+            author: author.map(|person| PersonRef {
+                id: person.id,
+                name: person.name.clone(),
+                service: person.service,
+            }),
             items: items.iter().filter(|item| item.feedback_id == row.id).map(|item| item_out(item, &titles)).collect(),
             requirement_answers: answers(read, &row)?,
             attachments: files(read, row.id)?,

@@ -16,6 +16,7 @@ pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
 pub mod sessions;
+pub mod statistics;
 pub mod tickets;
 pub mod timeline;
 pub mod units;

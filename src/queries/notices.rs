@@ -2,7 +2,7 @@
 //! requirements.
 
 use crate::domain::actor::{Actor, Scope};
-use crate::domain::id::{AssetId, FindingId, NoticeId, RequirementId, UnitId};
+use crate::domain::id::{AssetId, FeedbackId, FindingId, NoticeId, RequirementId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Part, Role, Severity};
@@ -219,6 +219,19 @@ pub struct RequirementOut {
     pub units: Vec<UnitRef>,
     /// Which of them have answered.
     pub answered_unit_ids: Vec<UnitId>,
+    /// Which of them have not.
+    pub open_unit_ids: Vec<UnitId>,
+    /// The newest answer of each that has.
+    pub answers: Vec<RequirementAnswer>,
+}
+
+/// Where a unit answered a requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RequirementAnswer {
+    pub unit_id: UnitId,
+    /// The letter that holds it.
+    pub feedback_id: FeedbackId,
+    pub answered_at: Instant,
 }
 
 /// The requirements of a notice; a unit reads those that ask it.
@@ -226,7 +239,7 @@ pub fn requirements(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Ve
     let notice = find(read, actor, key)?;
     let rows = notices::requirements_of(read.conn, notice.id)?;
     let asked = notices::requirement_units_of(read.conn, notice.id)?;
-    let answered = notices::answered(read.conn, notice.id)?;
+    let answered = notices::newest_answers(read.conn, notice.id)?;
     let own = |unit: &UnitId| actor.scope.sees(&[*unit]);
     let asked: Vec<(RequirementId, UnitId)> = asked.into_iter().filter(|(_, unit)| own(unit)).collect();
     let names = UnitNames::load(read, asked.iter().map(|(_, unit)| *unit))?;
@@ -234,11 +247,22 @@ pub fn requirements(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Ve
         let mut units: Vec<UnitRef> =
             asked.iter().filter(|(id, _)| *id == row.id).map(|(_, unit)| names.get(*unit)).collect();
         units.sort_by(|one, other| one.code.cmp(&other.code));
-        let of_row = |(id, unit): &&(RequirementId, UnitId)| *id == row.id && own(unit);
+        let of_row = answered.iter().filter(|(id, unit, ..)| *id == row.id && own(unit));
+        let answers: Vec<RequirementAnswer> = of_row
+            .map(|(_, unit_id, feedback_id, at)| RequirementAnswer {
+                unit_id: *unit_id,
+                feedback_id: *feedback_id,
+                answered_at: *at,
+            })
+            .collect();
+        let unit_ids: Vec<UnitId> = units.iter().map(|unit| unit.id).collect();
+        let answered_unit_ids: Vec<UnitId> = answers.iter().map(|answer| answer.unit_id).collect();
         RequirementOut {
-            unit_ids: units.iter().map(|unit| unit.id).collect(),
+            open_unit_ids: unit_ids.iter().copied().filter(|unit| !answered_unit_ids.contains(unit)).collect(),
+            unit_ids,
             units,
-            answered_unit_ids: answered.iter().filter(of_row).map(|(_, unit)| *unit).collect(),
+            answered_unit_ids,
+            answers,
             id: row.id,
             code: row.code,
             text: row.text,
@@ -268,8 +292,18 @@ pub struct FindingOut {
     pub open_ended: bool,
     pub due_on: Option<NaiveDate>,
     pub rectified_before_notice: bool,
+    /// The finding of an earlier notice that this one repeats; the office's to see.
+    pub recurrence_of: Option<RepeatedFinding>,
     pub version: i64,
     pub updated_at: Instant,
+}
+
+/// A finding of an earlier notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RepeatedFinding {
+    pub id: FindingId,
+    pub notice_code: String,
+    pub code: String,
 }
 
 /// The findings of a notice; a unit reads those that it answers for, without the other units' names.
@@ -304,7 +338,13 @@ fn shown_findings(
     let asset_links = notices::finding_assets_of(read.conn, &ids)?;
     let mut known = assets::by_ids(read.conn, &distinct(asset_links.iter().map(|(_, asset)| *asset)))?;
     known.retain(|asset| own(asset.unit_id) || asset.supervising_unit_id.is_some_and(own));
+    let repeats: Vec<FindingId> = rows.iter().filter_map(|row| row.recurrence_of).collect();
+    let repeated = match &actor.scope {
+        Scope::All if !repeats.is_empty() => notices::findings_by_ids(read.conn, &repeats)?,
+        Scope::All | Scope::Units(_) => Vec::new(),
+    };
     let out = rows.into_iter().map(|row| {
+        let earlier = repeated.iter().find(|(held, _)| Some(held.id) == row.recurrence_of);
         let units_of = |part: Part| -> Vec<UnitRef> {
             let linked = links.iter().filter(|(id, _, held)| *id == row.id && *held == part);
             linked.map(|(_, unit, _)| names.get(*unit)).collect()
@@ -331,6 +371,11 @@ fn shown_findings(
             open_ended: row.open_ended,
             due_on: row.due_on,
             rectified_before_notice: row.rectified_before_notice,
+            recurrence_of: earlier.map(|(held, notice)| RepeatedFinding {
+                id: held.id,
+                notice_code: notice.clone(),
+                code: held.code.clone(),
+            }),
             version: row.version,
             updated_at: row.updated_at,
         }

@@ -1,8 +1,10 @@
 //! The desk: how much of what there is, each figure with the list behind it.
 
 use crate::domain::actor::{Actor, Scope};
+use crate::domain::calendar::start_of_day;
 use crate::domain::instant::Instant;
 use crate::domain::reminder::MessageState;
+use crate::domain::standing::review_late_to;
 use crate::domain::vocabulary::{Ball, Light, Pending, State};
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::tickets::as_of;
@@ -30,9 +32,13 @@ pub struct Counts {
     pub due_today: Figure,
     pub unacknowledged: Figure,
     pub to_review: Figure,
+    /// Of these, what has waited for longer than `office.review_days` working days.
+    pub review_late: Figure,
     pub look_backs_due: Figure,
     pub extensions_pending: Figure,
     pub objections_pending: Figure,
+    /// Milestones of carried tickets that are reported as reached and not decided.
+    pub milestones_reported: Figure,
     /// Mails that did not arrive; the office's only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undelivered_mail: Option<Figure>,
@@ -63,6 +69,7 @@ pub const UNDELIVERED: [MessageState; 2] = outbox::UNDELIVERED;
 /// The figures of everything in the actor's sight.
 pub fn overview(read: &mut Read<'_>, actor: &Actor) -> Outcome<Overview> {
     let today = read.office.today(read.now);
+    let (zone, late_to) = (read.office.zone, review_late_to(&read.office, read.now));
     let mut figure = |filter: TicketFilter, query: &str| figure(read, &actor.scope, &filter, query);
     let counts = Counts {
         overdue: figure(TicketFilter { overdue: Some(true), ..TicketFilter::default() }, "overdue=true")?,
@@ -85,6 +92,14 @@ pub fn overview(read: &mut Read<'_>, actor: &Actor) -> Outcome<Overview> {
             TicketFilter { balls: vec![Ball::Coordinator], ..TicketFilter::default() },
             "ball=coordinator",
         )?,
+        review_late: figure(
+            TicketFilter {
+                balls: vec![Ball::Coordinator],
+                submitted_before: Some(start_of_day(zone, late_to.succ_opt().unwrap_or(late_to))),
+                ..TicketFilter::default()
+            },
+            &format!("ball=coordinator&submitted_to={late_to}"),
+        )?,
         look_backs_due: figure(
             TicketFilter { states: vec![State::Accepted], look_back_to: Some(today), ..TicketFilter::default() },
             &format!("state=accepted&look_back_to={today}"),
@@ -96,6 +111,10 @@ pub fn overview(read: &mut Read<'_>, actor: &Actor) -> Outcome<Overview> {
         objections_pending: figure(
             TicketFilter { pending: vec![Pending::Objection], ..TicketFilter::default() },
             "pending=objection",
+        )?,
+        milestones_reported: figure(
+            TicketFilter { milestone_reported: true, ..TicketFilter::default() },
+            "pending=milestone",
         )?,
         undelivered_mail: None,
     };

@@ -7,7 +7,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::ticket::RequestOutcome;
 use crate::domain::vocabulary::Pending;
 use crate::queries::names::{UnitNames, UnitRef};
-use crate::queries::timeline::ActorOut;
+use crate::queries::timeline::{ActorOut, Programs};
 use crate::store::requests::{self, RequestRow, Said};
 use crate::store::tickets;
 use crate::store::tickets::TicketRow;
@@ -88,7 +88,7 @@ pub fn extension(read: &mut Read<'_>, actor: &Actor, id: &str) -> Outcome<Extens
         reason: text(&asked.payload, "reason"),
         progress: text(&asked.payload, "progress"),
         to: date(&asked.payload, "to"),
-        asked_by: by(&asked),
+        asked_by: by(read, &asked)?,
         decision,
     })
 }
@@ -105,7 +105,7 @@ pub fn objection(read: &mut Read<'_>, actor: &Actor, id: &str) -> Outcome<Object
         asked_at: asked.event.at,
         reason: text(&asked.payload, "reason"),
         proposed_unit: unit(read, &asked.payload, "proposed_unit_id")?,
-        asked_by: by(&asked),
+        asked_by: by(read, &asked)?,
         decision,
     })
 }
@@ -122,7 +122,7 @@ fn decision(read: &mut Read<'_>, request: &RequestRow, ticket: &TicketRow) -> Ou
         return Ok(Some(DecisionOut {
             outcome,
             at: Some(said.event.at),
-            by: Some(by(&said)),
+            by: Some(by(read, &said)?),
             act: Some(said.event.act.clone()),
             reason: text(&said.payload, "reason").filter(|_| outcome != RequestOutcome::Lapsed),
             to: date(&said.payload, "to").filter(|_| outcome == RequestOutcome::Approved),
@@ -139,8 +139,9 @@ fn decision(read: &mut Read<'_>, request: &RequestRow, ticket: &TicketRow) -> Ou
     Ok(Some(DecisionOut { outcome: lapsed, at: None, by: None, act: None, reason: None, to: None, unit: None }))
 }
 
-fn by(said: &Said) -> ActorOut {
-    ActorOut { label: said.event.actor.clone(), name: said.event.actor_name.clone() }
+fn by(read: &mut Read<'_>, said: &Said) -> Outcome<ActorOut> {
+    let programs = Programs::among(read, std::iter::once(said.event.actor.as_str()))?;
+    Ok(programs.actor(said.event.actor.clone(), said.event.actor_name.clone()))
 }
 
 fn text(payload: &Value, field: &str) -> Option<String> {

@@ -1,11 +1,12 @@
 //! The ticket as people and programs see it, alone and in lists: the same row for JSON and pages.
 
 use crate::domain::actor::Actor;
+use crate::domain::calendar::start_of_day;
 use crate::domain::deadline::{Explanation, Wording};
 use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
-use crate::domain::standing::{first_green_on, standing};
+use crate::domain::standing::{days_in_review, first_green_on, standing};
 use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
@@ -61,6 +62,8 @@ pub struct TicketOut {
     pub acknowledged_at: Option<Instant>,
     pub completed_on: Option<NaiveDate>,
     pub submitted_at: Option<Instant>,
+    /// Working days for which it has waited for its review; null while it doesn't.
+    pub days_in_review: Option<i64>,
     pub accepted_at: Option<Instant>,
     pub look_back_on: Option<NaiveDate>,
     pub verified_at: Option<Instant>,
@@ -119,6 +122,24 @@ text_enum! {
         DueOnDescending = "-due_on",
         UpdatedDescending = "-updated_at",
         Reference = "reference",
+        /// Of those that were submitted, the oldest submission first.
+        Submitted = "submitted_at",
+    }
+}
+
+text_enum! {
+    /// What waits for somebody's decision beside the state.
+    Awaited { Extension = "extension", Objection = "objection", Milestone = "milestone" }
+}
+
+impl Awaited {
+    /// A request of the unit; a milestone is none.
+    const fn request(self) -> Option<Pending> {
+        match self {
+            Self::Extension => Some(Pending::Extension),
+            Self::Objection => Some(Pending::Objection),
+            Self::Milestone => None,
+        }
     }
 }
 
@@ -129,6 +150,7 @@ impl TicketOrder {
             Self::DueOnDescending => TicketSort::DueOnDescending,
             Self::UpdatedDescending => TicketSort::UpdatedDescending,
             Self::Reference => TicketSort::Reference,
+            Self::Submitted => TicketSort::Submitted,
         }
     }
 }
@@ -152,17 +174,27 @@ pub struct TicketQuery {
     pub ball: Vec<Ball>,
     pub overdue: Option<bool>,
     pub unacknowledged: Option<bool>,
-    /// A request that waits for a decision.
-    pub pending: Vec<Pending>,
+    /// A request, or a milestone reported as reached, that waits for a decision.
+    pub pending: Vec<Awaited>,
     /// First due date, included.
     pub due_from: Option<NaiveDate>,
     /// Last due date, included.
     pub due_to: Option<NaiveDate>,
     /// Last day of the look-back, included.
     pub look_back_to: Option<NaiveDate>,
+    /// Last day of the newest submission, included.
+    pub submitted_to: Option<NaiveDate>,
+    /// Was the first complete submission in time? One that is still to come is neither.
+    pub on_time: Option<bool>,
+    /// Sent back at least once.
+    pub returned: Option<bool>,
+    /// At least one look-back failed.
+    pub failed_again: Option<bool>,
     pub severity: Vec<Severity>,
     /// Ids of assets.
     pub asset: Vec<AssetId>,
+    /// Ids or references of tickets: those that repeat one of them.
+    pub recurrence_of: Vec<String>,
     /// Part of the reference, the title or the finding's text.
     pub q: Option<String>,
     pub sort: Option<TicketOrder>,
@@ -199,6 +231,23 @@ pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<
     Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
 }
 
+/// What a ticket has to do with others: the one that it repeats, and those that repeat it.
+#[derive(Debug, Clone, Default)]
+pub struct Recurrence {
+    pub of: Option<String>,
+    pub by: Vec<String>,
+}
+
+/// Of a ticket in sight, those in sight, by reference.
+pub fn recurrence(read: &mut Read<'_>, actor: &Actor, ticket: &TicketOut) -> Outcome<Recurrence> {
+    let of = match ticket.recurrence_of {
+        Some(id) => tickets::find(read.conn, &id.to_string(), &actor.scope)?.map(|row| row.reference),
+        None => None,
+    };
+    let by = tickets::recurrences_of(read.conn, ticket.id, &actor.scope)?;
+    Ok(Recurrence { of, by: by.into_iter().map(|(_, reference)| reference).collect() })
+}
+
 /// Why the due date is what it is, day by day.
 pub fn deadline(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Explanation> {
     let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
@@ -221,10 +270,12 @@ fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
         TicketSort::DueOn | TicketSort::DueOnDescending => TicketKey::Due(row.due_on, row.id),
         TicketSort::UpdatedDescending => TicketKey::Updated(row.updated_at, row.id),
         TicketSort::Reference => TicketKey::Reference(row.reference.clone()),
+        TicketSort::Submitted => TicketKey::Submitted(row.submitted_at.unwrap_or(row.issued_at), row.id),
     }
 }
 
 fn resolved(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<TicketFilter> {
+    let zone = read.office.zone;
     let mut faults = Vec::new();
     let mut notice_ids = Vec::with_capacity(query.notice.len());
     for key in &query.notice {
@@ -253,14 +304,28 @@ fn resolved(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<
         lights: query.light.clone(),
         overdue: query.overdue,
         unacknowledged: query.unacknowledged,
-        pending: query.pending.clone(),
+        pending: query.pending.iter().filter_map(|awaited| awaited.request()).collect(),
+        milestone_reported: query.pending.contains(&Awaited::Milestone),
         due_from: query.due_from,
         due_to: query.due_to,
         look_back_to: query.look_back_to,
+        submitted: query.sort == Some(TicketOrder::Submitted),
+        submitted_before: query.submitted_to.map(|on| start_of_day(zone, on.succ_opt().unwrap_or(on))),
+        on_time: query.on_time,
+        returned: query.returned,
+        failed_again: query.failed_again,
         severities: query.severity.clone(),
         assets: query.asset.clone(),
+        recurrences_of: Vec::new(),
         text: query.q.as_ref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
     };
+    let mut filter = filter;
+    for key in &query.recurrence_of {
+        match tickets::find(read.conn, key, &actor.scope)? {
+            Some(row) => filter.recurrences_of.push(row.id),
+            None => faults.push(unknown("recurrence_of", key)),
+        }
+    }
     if faults.is_empty() { Ok(filter) } else { Err(Refusal::invalid(faults).into()) }
 }
 
@@ -362,6 +427,10 @@ impl Context {
             acknowledged_at: row.acknowledged_at,
             completed_on: row.completed_on,
             submitted_at: row.submitted_at,
+            days_in_review: row
+                .submitted_at
+                .filter(|_| standing.ball == Ball::Coordinator)
+                .map(|at| days_in_review(at, &read.office, read.now)),
             accepted_at: row.accepted_at,
             look_back_on: row.look_back_on,
             verified_at: row.verified_at,
@@ -374,7 +443,7 @@ impl Context {
             last_reminder: row.last_reminder_id.and_then(|id| self.reminders.get(&id).cloned()),
             version: row.version,
             updated_at: row.updated_at,
-            allowed_actions: ticket.allowed(actor, read.now),
+            allowed_actions: ticket.allowed(actor, &read.office, read.now),
             milestones: ticket.milestones,
         })
     }

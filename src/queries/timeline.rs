@@ -2,14 +2,14 @@
 
 use crate::domain::actor::Actor;
 use crate::domain::audit::{Stream, hex};
-use crate::domain::id::{AttachmentId, EventId, FeedbackId, TicketId, UnitId};
+use crate::domain::id::{AttachmentId, EventId, FeedbackId, TicketId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::queries::names::{UnitNames, UnitRef};
+use crate::queries::names::{UnitNames, UnitRef, distinct};
 use crate::queries::page::{Ask, Slice};
 use crate::store::attachments::{AttachmentRow, Owner};
 use crate::store::events::EventRow;
-use crate::store::{attachments, events, tickets};
+use crate::store::{attachments, events, tickets, users};
 use crate::transaction::{Outcome, Read};
 use serde::Serialize;
 use serde_json::Value;
@@ -40,6 +40,24 @@ pub struct ActorOut {
     /// `user:<id>` or `system:<what>`.
     pub label: String,
     pub name: String,
+    /// A program's account.
+    pub service: bool,
+}
+
+/// Which actors are programs, looked up once for all of some lines.
+#[derive(Debug, Default)]
+pub(super) struct Programs(Vec<String>);
+
+impl Programs {
+    pub(super) fn among<'l>(read: &mut Read<'_>, labels: impl Iterator<Item = &'l str>) -> Outcome<Self> {
+        let ids = labels.filter_map(|label| label.strip_prefix("user:")?.parse::<UserId>().ok());
+        let found = users::services_among(read.conn, &distinct(ids))?;
+        Ok(Self(found.into_iter().map(|id| format!("user:{id}")).collect()))
+    }
+
+    pub(super) fn actor(&self, label: String, name: String) -> ActorOut {
+        ActorOut { service: self.0.contains(&label), label, name }
+    }
 }
 
 /// A file that may be downloaded.
@@ -84,6 +102,7 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
     for letter in payloads.iter().flatten().filter_map(letter_of) {
         letters.insert(letter, attachments::of_owner(read.conn, Owner::Feedback(letter))?);
     }
+    let programs = Programs::among(read, rows.iter().map(|row| row.actor.as_str()))?;
     let names = UnitNames::load(read, payloads.iter().flatten().flat_map(units_in))?;
     let lines = rows.into_iter().zip(payloads).map(|(row, payload)| {
         let letter = payload.as_ref().and_then(letter_of).and_then(|letter| letters.get(&letter));
@@ -99,7 +118,7 @@ fn shown(read: &mut Read<'_>, ticket: TicketId, rows: Vec<EventRow>) -> Outcome<
             id: row.id,
             seq: row.seq,
             at: row.at,
-            actor: ActorOut { label: row.actor, name: row.actor_name },
+            actor: programs.actor(row.actor, row.actor_name),
             act: row.act,
             units: payload.as_ref().map(units_in).unwrap_or_default().into_iter().map(|id| names.get(id)).collect(),
             payload,

@@ -92,6 +92,8 @@ pub struct Me {
     #[schema(required = true)]
     pub unit: Option<UnitRef>,
     pub roles: Vec<Role>,
+    /// An account of a program: it has tokens and never signs in.
+    pub service: bool,
     pub locale: Lang,
     /// For the header `X-CSRF-Token` of changes; `null` for a token, which needs none.
     #[schema(required = true)]
@@ -218,6 +220,7 @@ pub fn me(read: &mut Read<'_>, who: &Identity) -> Outcome<Me> {
         email: user.email,
         unit,
         roles: who.roles.clone(),
+        service: user.service,
         locale: who.locale,
         csrf_token,
         scopes,

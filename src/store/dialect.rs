@@ -3,6 +3,8 @@
 use crate::domain::instant::Instant;
 use crate::store::columns::Moment;
 use crate::store::connection::{Conn, MultiBackend};
+use chrono::{Offset, TimeDelta, TimeZone};
+use chrono_tz::Tz;
 use diesel::backend::Backend;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -113,6 +115,57 @@ macro_rules! load_of {
     };
 }
 
+/// The local day on which a column's moment lies, as SQL of the type `date`: databases know no zones as we do, so the hours
+/// between the zone and UTC are told to them. The column holds moments of that span; its bounds come from our own rows.
+pub fn local_day(conn: &Conn, column: &str, zone: Tz, (since, until): (Instant, Instant)) -> String {
+    let shifts = shifts(zone, since, until);
+    match conn {
+        Conn::Sqlite(_) => {
+            let seconds = by_span(column, &shifts, |at| at.micros().to_string());
+            format!("date({column} / 1000000 + {seconds}, 'unixepoch')")
+        }
+        Conn::Pg(_) => {
+            let seconds = by_span(column, &shifts, |at| format!("'{at}'::timestamptz"));
+            format!("(({column} + {seconds} * interval '1 second') AT TIME ZONE 'UTC')::date")
+        }
+    }
+}
+
+/// Seconds east of UTC, each with the moment until which it holds; the last holds for ever.
+fn shifts(zone: Tz, since: Instant, until: Instant) -> Vec<(Instant, i32)> {
+    let east = |at: Instant| zone.offset_from_utc_datetime(&at.utc().naive_utc()).fix().local_minus_utc();
+    let mut found = Vec::new();
+    let mut at = since;
+    while at < until {
+        let next = at.plus(TimeDelta::days(1));
+        if next <= at {
+            break;
+        }
+        if east(next) != east(at) {
+            let (mut before, mut after) = (at, next);
+            while after.micros() - before.micros() > 1_000_000 {
+                let middle = before.plus(TimeDelta::microseconds((after.micros() - before.micros()) / 2));
+                if east(middle) == east(at) { before = middle } else { after = middle }
+            }
+            // Zones change their clocks at whole seconds.
+            let whole = after.micros().div_euclid(1_000_000) * 1_000_000;
+            found.push((Instant::from_micros(whole).unwrap_or(after), east(at)));
+        }
+        at = next;
+    }
+    found.push((until, east(at)));
+    found
+}
+
+fn by_span(column: &str, shifts: &[(Instant, i32)], literal: impl Fn(Instant) -> String) -> String {
+    let Some(((_, last), before)) = shifts.split_last() else { return "0".to_owned() };
+    if before.is_empty() {
+        return format!("({last})");
+    }
+    let spans = before.iter().map(|(until, east)| format!("WHEN {column} < {} THEN {east} ", literal(*until)));
+    format!("(CASE {}ELSE {last} END)", spans.collect::<String>())
+}
+
 /// Rows of one INSERT: PostgreSQL takes 65,535 binds, so this leaves room for 65 columns.
 pub const ROWS_PER_INSERT: usize = 1000;
 
@@ -126,4 +179,26 @@ macro_rules! insert_all {
                 .map(|more| done + more)
         })
     }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zones_shifts_are_found_to_the_second() {
+        let at = |text: &str| text.parse::<Instant>().unwrap();
+        let told = |zone: Tz, from: &str, to: &str| {
+            let found = shifts(zone, at(from), at(to));
+            found.iter().map(|(until, east)| format!("{until} {east}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(Tz::Asia__Shanghai, "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"),
+            ["2021-01-01T00:00:00Z 28800"]
+        );
+        assert_eq!(
+            told(Tz::Europe__Berlin, "2021-01-01T12:34:56.789Z", "2021-12-31T00:00:00Z"),
+            ["2021-03-28T01:00:00Z 3600", "2021-10-31T01:00:00Z 7200", "2021-12-31T00:00:00Z 3600"]
+        );
+    }
 }

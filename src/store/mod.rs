@@ -25,6 +25,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod scope;
 pub mod sessions;
+pub mod statistics;
 pub mod tickets;
 pub mod tokens;
 pub mod units;

@@ -241,6 +241,30 @@ pub fn answered(conn: &mut Conn, notice: NoticeId) -> StoreResult<Vec<(Requireme
         .load(conn)?)
 }
 
+/// The newest letter in which each unit answered each requirement of the notice.
+pub fn newest_answers(
+    conn: &mut Conn,
+    notice: NoticeId,
+) -> StoreResult<Vec<(RequirementId, UnitId, FeedbackId, Instant)>> {
+    let mut rows: Vec<(RequirementId, UnitId, FeedbackId, Instant)> = requirement_answers::table
+        .inner_join(requirements::table.on(requirements::id.eq(requirement_answers::requirement_id)))
+        .filter(requirements::notice_id.eq(notice))
+        .order((
+            requirement_answers::requirement_id.asc(),
+            requirement_answers::unit_id.asc(),
+            requirement_answers::feedback_id.desc(),
+        ))
+        .select((
+            requirement_answers::requirement_id,
+            requirement_answers::unit_id,
+            requirement_answers::feedback_id,
+            requirement_answers::answered_at,
+        ))
+        .load(conn)?;
+    rows.dedup_by_key(|(requirement, unit, ..)| (*requirement, *unit));
+    Ok(rows)
+}
+
 pub fn answers_of(conn: &mut Conn, feedback: FeedbackId) -> StoreResult<Vec<AnswerRow>> {
     Ok(requirement_answers::table
         .filter(requirement_answers::feedback_id.eq(feedback))
@@ -266,6 +290,8 @@ pub struct FindingRow {
     pub version: i64,
     pub created_at: Instant,
     pub updated_at: Instant,
+    /// The finding of an earlier notice that this one repeats.
+    pub recurrence_of: Option<FindingId>,
 }
 
 pub fn insert_finding(conn: &mut Conn, row: &FindingRow) -> StoreResult<()> {
@@ -281,6 +307,34 @@ pub fn save_finding(conn: &mut Conn, row: &FindingRow, held: i64) -> StoreResult
 
 pub fn find_finding(conn: &mut Conn, id: FindingId) -> StoreResult<Option<FindingRow>> {
     Ok(findings::table.filter(findings::id.eq(id)).select(FindingRow::as_select()).first(conn).optional()?)
+}
+
+/// A finding by its notice's code and its own.
+pub fn find_finding_by_codes(conn: &mut Conn, notice: &str, finding: &str) -> StoreResult<Option<FindingRow>> {
+    Ok(findings::table
+        .inner_join(notices::table.on(notices::id.eq(findings::notice_id)))
+        .filter(notices::code.eq(notice))
+        .filter(findings::code.eq(finding))
+        .select(FindingRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The indicator of each of these findings.
+pub fn indicators_of(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(FindingId, Option<String>)>> {
+    Ok(findings::table
+        .filter(findings::id.eq_any(ids.to_vec()))
+        .select((findings::id, findings::indicator))
+        .load(conn)?)
+}
+
+/// Findings by id, each with its notice's code, in any order.
+pub fn findings_by_ids(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<(FindingRow, String)>> {
+    Ok(findings::table
+        .inner_join(notices::table.on(notices::id.eq(findings::notice_id)))
+        .filter(findings::id.eq_any(ids.to_vec()))
+        .select((FindingRow::as_select(), notices::code))
+        .load(conn)?)
 }
 
 pub fn findings_of(conn: &mut Conn, notice: NoticeId) -> StoreResult<Vec<FindingRow>> {
@@ -327,6 +381,21 @@ pub fn set_finding_units(conn: &mut Conn, finding: FindingId, part: Part, ids: &
         .collect();
     native!(conn, c => diesel::insert_into(finding_units::table).values(&rows).execute(c))?;
     Ok(())
+}
+
+/// Units that answer for a finding from now on too, after those that do already.
+pub fn add_finding_leads(conn: &mut Conn, finding: FindingId, ids: &[UnitId]) -> StoreResult<()> {
+    let held = finding_units::table
+        .filter(finding_units::finding_id.eq(finding))
+        .filter(finding_units::part.eq(Part::Lead))
+        .order(finding_units::position.asc());
+    let mut leads: Vec<UnitId> = held.select(finding_units::unit_id).load(conn)?;
+    for id in ids {
+        if !leads.contains(id) {
+            leads.push(*id);
+        }
+    }
+    set_finding_units(conn, finding, Part::Lead, &leads)
 }
 
 pub fn set_finding_assets(conn: &mut Conn, finding: FindingId, ids: &[AssetId]) -> StoreResult<()> {

@@ -181,6 +181,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Moment,
         updated_at -> Moment,
+        recurrence_of -> Nullable<Uid>,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::domain::id::{AssetId, FindingId, NoticeId, ReminderId, TicketId, Unit
 use crate::domain::instant::Instant;
 use crate::domain::ticket::{Due, Ticket};
 use crate::domain::vocabulary::{Ball, Light, LookBackPolicy, Part, Pending, Severity, State, WorkResult};
-use crate::store::schema::{finding_assets, findings, notices, ticket_parties, tickets, units};
+use crate::store::schema::{finding_assets, findings, milestones, notices, ticket_parties, tickets, units};
 use crate::store::scope::{Condition, parties_of, party_of, visible, visible_only};
 use crate::store::{Conn, Kept, Moment, MultiBackend, StoreResult, Uid, load_of, locked, native, page};
 use chrono::NaiveDate;
@@ -300,6 +300,17 @@ pub fn lock_by_id(conn: &mut Conn, id: TicketId) -> StoreResult<Option<TicketRow
     Ok(locked!(conn, first: tickets::table.filter(tickets::id.eq(id)).select(TicketRow::as_select())).optional()?)
 }
 
+/// Open tickets of a lead unit that name this handler, locked, in the order of ids.
+pub fn lock_handled(conn: &mut Conn, unit: UnitId, handler: &str) -> StoreResult<Vec<TicketRow>> {
+    let open: Vec<State> = State::ALL.iter().copied().filter(|state| state.is_open()).collect();
+    Ok(locked!(conn, load: tickets::table
+        .filter(tickets::unit_id.eq(unit))
+        .filter(tickets::handler.eq(handler))
+        .filter(tickets::state.eq_any(open))
+        .order(tickets::id.asc())
+        .select(TicketRow::as_select()))?)
+}
+
 pub fn find_by_id(conn: &mut Conn, id: TicketId) -> StoreResult<Option<TicketRow>> {
     Ok(tickets::table.filter(tickets::id.eq(id)).select(TicketRow::as_select()).first(conn).optional()?)
 }
@@ -333,6 +344,8 @@ pub enum TicketSort {
     DueOnDescending,
     UpdatedDescending,
     Reference,
+    /// The oldest submission first; of those that were submitted.
+    Submitted,
 }
 
 /// The key of the last row of a page.
@@ -340,6 +353,7 @@ pub enum TicketSort {
 pub enum TicketKey {
     Due(NaiveDate, TicketId),
     Updated(Instant, TicketId),
+    Submitted(Instant, TicketId),
     Reference(String),
 }
 
@@ -357,11 +371,24 @@ pub struct TicketFilter {
     pub overdue: Option<bool>,
     pub unacknowledged: Option<bool>,
     pub pending: Vec<Pending>,
+    /// Beside `pending`: a carried ticket of which a milestone is reported and not decided.
+    pub milestone_reported: bool,
     pub due_from: Option<NaiveDate>,
     pub due_to: Option<NaiveDate>,
     pub look_back_to: Option<NaiveDate>,
+    /// Were they ever submitted?
+    pub submitted: bool,
+    /// Submitted last before this.
+    pub submitted_before: Option<Instant>,
+    pub on_time: Option<bool>,
+    /// Were they sent back?
+    pub returned: Option<bool>,
+    /// Did a look-back fail?
+    pub failed_again: Option<bool>,
     pub severities: Vec<Severity>,
     pub assets: Vec<AssetId>,
+    /// Those that repeat one of these.
+    pub recurrences_of: Vec<TicketId>,
     /// Part of reference, title, text or handler.
     pub text: Option<String>,
 }
@@ -420,9 +447,8 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
         Some(false) => query = query.filter(tickets::state.ne(State::Issued)),
         None => {}
     }
-    if !filter.pending.is_empty() {
-        query = query.filter(tickets::pending.is_not_null()).filter(tickets::pending.eq_any(filter.pending.clone()));
-    }
+    query = awaited(query, filter);
+    query = answered(query, filter);
     if let Some(from) = filter.due_from {
         query = query.filter(tickets::due_on.ge(from));
     }
@@ -441,6 +467,9 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
             .select(finding_assets::finding_id);
         query = query.filter(tickets::finding_id.eq_any(named));
     }
+    if !filter.recurrences_of.is_empty() {
+        query = query.filter(tickets::recurrence_of.eq_any(filter.recurrences_of.clone()));
+    }
     if let Some(text) = &filter.text {
         let pattern = page::contains(text);
         let texts = findings::table.filter(findings::text.like(pattern.clone()).escape('\\')).select(findings::id);
@@ -453,6 +482,62 @@ fn filtered(filter: &TicketFilter, scope: &Scope, as_of: AsOf) -> Boxed {
         );
     }
     query
+}
+
+/// What waits for somebody's decision beside the state.
+fn awaited(query: Boxed, filter: &TicketFilter) -> Boxed {
+    match (filter.pending.is_empty(), filter.milestone_reported) {
+        (true, false) => query,
+        (false, false) => {
+            query.filter(tickets::pending.is_not_null()).filter(tickets::pending.eq_any(filter.pending.clone()))
+        }
+        (true, true) => query.filter(milestone_waits()),
+        (false, true) => query.filter(asked(filter.pending.clone()).or(milestone_waits())),
+    }
+}
+
+/// How, and when, the unit answered.
+fn answered(mut query: Boxed, filter: &TicketFilter) -> Boxed {
+    if filter.submitted {
+        query = query.filter(tickets::submitted_at.is_not_null());
+    }
+    if let Some(at) = filter.submitted_before {
+        query = query.filter(tickets::submitted_at.lt(at));
+    }
+    if let Some(on_time) = filter.on_time {
+        query = query.filter(tickets::on_time.eq(on_time));
+    }
+    match filter.returned {
+        Some(true) => query = query.filter(tickets::cycle.gt(1)),
+        Some(false) => query = query.filter(tickets::cycle.le(1)),
+        None => {}
+    }
+    match filter.failed_again {
+        Some(true) => query.filter(tickets::failed_again.gt(0)),
+        Some(false) => query.filter(tickets::failed_again.le(0)),
+        None => query,
+    }
+}
+
+/// A request of one of these kinds waits.
+fn asked(pending: Vec<Pending>) -> Condition {
+    let named = pending.into_iter().map(|kind| -> Condition {
+        Box::new(tickets::pending.is_not_null().and(tickets::pending.assume_not_null().eq(kind)))
+    });
+    any_of(named).unwrap_or_else(|| Box::new(tickets::id.ne(tickets::id)))
+}
+
+/// The unit of a carried ticket has reported a milestone, and nobody has decided on it.
+fn milestone_waits() -> Condition {
+    Box::new(tickets::state.eq(State::Carried).and(tickets::id.eq_any(reported())))
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn reported() -> _ {
+    milestones::table
+        .filter(milestones::reported_at.is_not_null())
+        .filter(milestones::reached_at.is_null())
+        .select(milestones::ticket_id)
 }
 
 /// The definition of `domain::standing`, as a condition on the row.
@@ -505,6 +590,13 @@ pub fn list(
                 .bind::<Uid, _>(id)
                 .sql(")"),
         ),
+        Some(TicketKey::Submitted(at, id)) => query.filter(
+            sql::<Bool>("(tickets.submitted_at, tickets.id) > (")
+                .bind::<Moment, _>(at)
+                .sql(", ")
+                .bind::<Uid, _>(id)
+                .sql(")"),
+        ),
         Some(TicketKey::Reference(reference)) => {
             query.filter(sql::<Bool>("tickets.reference > ").bind::<Text, _>(reference))
         }
@@ -514,6 +606,10 @@ pub fn list(
         TicketSort::DueOnDescending => query.order((tickets::due_on.desc(), tickets::id.desc())),
         TicketSort::UpdatedDescending => query.order((tickets::updated_at.desc(), tickets::id.desc())),
         TicketSort::Reference => query.order(tickets::reference.asc()),
+        // Said with it, both databases see that the index of submissions holds them all.
+        TicketSort::Submitted => {
+            query.filter(tickets::submitted_at.is_not_null()).order((tickets::submitted_at.asc(), tickets::id.asc()))
+        }
     };
     Ok(query.limit(limit).load(conn)?)
 }
@@ -699,6 +795,37 @@ pub fn findings_in_sight(conn: &mut Conn, notice: NoticeId, scope: &Scope) -> St
         .filter(tickets::notice_id.eq(notice))
         .select(tickets::finding_id)
         .distinct()
+        .load(conn)?)
+}
+
+/// A finding's ticket, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct OfFinding {
+    pub finding_id: FindingId,
+    pub id: TicketId,
+    pub unit_id: UnitId,
+    pub reference: String,
+    pub state: State,
+}
+
+/// The tickets of findings, the oldest first.
+pub fn of_findings(conn: &mut Conn, ids: &[FindingId]) -> StoreResult<Vec<OfFinding>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(tickets::table
+        .filter(tickets::finding_id.eq_any(ids.to_vec()))
+        .order(tickets::id.asc())
+        .select((tickets::finding_id, tickets::id, tickets::unit_id, tickets::reference, tickets::state))
+        .load(conn)?)
+}
+
+/// The references of the tickets in sight that repeat this one, the oldest first.
+pub fn recurrences_of(conn: &mut Conn, id: TicketId, scope: &Scope) -> StoreResult<Vec<(TicketId, String)>> {
+    Ok(visible_only(tickets::table.into_boxed(), scope)
+        .filter(tickets::recurrence_of.eq(id))
+        .order(tickets::id.asc())
+        .select((tickets::id, tickets::reference))
         .load(conn)?)
 }
 

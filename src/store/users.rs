@@ -100,6 +100,14 @@ pub fn lock(conn: &mut Conn, id: UserId) -> StoreResult<Option<UserRow>> {
     Ok(locked!(conn, first: users::table.filter(users::id.eq(id)).select(UserRow::as_select())).optional()?)
 }
 
+/// Those whose deputy this user is, whenever, locked, in the order of logins.
+pub fn lock_represented_by(conn: &mut Conn, deputy: UserId) -> StoreResult<Vec<UserRow>> {
+    Ok(locked!(conn, load: users::table
+        .filter(users::deputy_id.eq(deputy))
+        .order(users::login.asc())
+        .select(UserRow::as_select()))?)
+}
+
 /// By id or login.
 pub fn find_by_key(conn: &mut Conn, key: &str) -> StoreResult<Option<UserRow>> {
     match key.parse() {
@@ -124,6 +132,15 @@ pub fn by_address(conn: &mut Conn, address: &str) -> StoreResult<Vec<UserId>> {
 
 pub fn by_ids(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserRow>> {
     Ok(users::table.filter(users::id.eq_any(ids.to_vec())).select(UserRow::as_select()).load(conn)?)
+}
+
+/// Which of these are programs' accounts.
+pub fn services_among(conn: &mut Conn, ids: &[UserId]) -> StoreResult<Vec<UserId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = users::table.filter(users::id.eq_any(ids.to_vec())).filter(users::service.eq(true));
+    Ok(named.select(users::id).load(conn)?)
 }
 
 /// Active people of a unit, in the order of logins.

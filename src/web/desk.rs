@@ -2,11 +2,11 @@
 
 use crate::actions::clock;
 use crate::domain::ticket::Act;
-use crate::domain::vocabulary::{Ball, NoticeState, Pending, Role, State};
+use crate::domain::vocabulary::{Ball, NoticeState, Role, State};
 use crate::queries::engine::{self, EngineOut};
 use crate::queries::notices::{self, NoticeQuery};
 use crate::queries::overview::{self, Counts, Figure, Overview};
-use crate::queries::tickets::{self, TicketOut, TicketQuery};
+use crate::queries::tickets::{self, Awaited, TicketOrder, TicketOut, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::acts;
 use crate::web::calendar::next_year_missing;
@@ -16,7 +16,7 @@ use crate::web::lens::{Day, Lens};
 use crate::web::picks::{ask, uncounted};
 use crate::web::rules::keeps_rules;
 use crate::web::texts::say_with;
-use crate::web::view::{Button, TicketLine, act_href, path_segment};
+use crate::web::view::{Button, TicketLine, Waited, act_href, path_segment};
 use crate::web::visit::{Room, Visit, see_other};
 use actix_web::HttpResponse;
 use chrono::TimeDelta;
@@ -218,9 +218,11 @@ fn figures(found: &Overview, mail: bool, lens: &Lens) -> Vec<FigureView> {
         figure(lens.t("figure.overdue"), &counts.overdue, true),
         figure(lens.t("figure.due_soon"), &counts.due_soon, false),
         figure(lens.t("figure.to_review"), &counts.to_review, false),
+        figure(lens.t("figure.review_late"), &counts.review_late, true),
         figure(lens.t("figure.unacknowledged"), &counts.unacknowledged, false),
         figure(lens.t("figure.extensions"), &counts.extensions_pending, false),
         figure(lens.t("figure.objections"), &counts.objections_pending, false),
+        figure(lens.t("figure.milestones"), &counts.milestones_reported, false),
         figure(lens.t("figure.look_backs"), &counts.look_backs_due, false),
     ];
     if let Some(lost) = counts.undelivered_mail.as_ref().filter(|_| mail) {
@@ -229,34 +231,45 @@ fn figures(found: &Overview, mail: bool, lens: &Lens) -> Vec<FigureView> {
     figures
 }
 
-/// Queues of the office that hold something.
+/// Queues of the office that hold something: those that the reader decides first.
 fn queues(room: &mut Room<'_, '_>, counts: &Counts) -> Outcome<Vec<Queue>> {
     let lens = room.lens;
     let today = lens.today;
-    let mut found = Vec::new();
-    let mut add = |room: &mut Room<'_, '_>, name, figure: &Figure, narrow: &dyn Fn(&mut TicketQuery)| -> Outcome<()> {
+    let mut found: Vec<(bool, Queue)> = Vec::new();
+    let mut add = |room: &mut Room<'_, '_>,
+                   (name, decider): (&'static str, Role),
+                   figure: &Figure,
+                   narrow: &dyn Fn(&mut TicketQuery)|
+     -> Outcome<()> {
         if figure.count > 0 {
             let mut search = TicketQuery::default();
             narrow(&mut search);
-            found.push(queue(room, (name, ""), &search, figure, QUEUE)?);
+            found.push((!room.who.has(decider), queue(room, (name, ""), &search, figure, QUEUE)?));
         }
         Ok(())
     };
-    add(room, lens.t("desk.to_review"), &counts.to_review, &|search| search.ball = vec![Ball::Coordinator])?;
-    add(room, lens.t("desk.extensions"), &counts.extensions_pending, &|search| {
-        search.pending = vec![Pending::Extension];
+    add(room, (lens.t("desk.to_review"), Role::Coordinator), &counts.to_review, &|search| {
+        search.ball = vec![Ball::Coordinator];
+        search.sort = Some(TicketOrder::Submitted);
     })?;
-    add(room, lens.t("desk.objections"), &counts.objections_pending, &|search| {
-        search.pending = vec![Pending::Objection];
+    add(room, (lens.t("desk.extensions"), Role::Approver), &counts.extensions_pending, &|search| {
+        search.pending = vec![Awaited::Extension];
     })?;
-    add(room, lens.t("desk.unacknowledged"), &counts.unacknowledged, &|search| {
+    add(room, (lens.t("desk.objections"), Role::Coordinator), &counts.objections_pending, &|search| {
+        search.pending = vec![Awaited::Objection];
+    })?;
+    add(room, (lens.t("desk.milestones"), Role::Coordinator), &counts.milestones_reported, &|search| {
+        search.pending = vec![Awaited::Milestone];
+    })?;
+    add(room, (lens.t("desk.unacknowledged"), Role::Coordinator), &counts.unacknowledged, &|search| {
         search.unacknowledged = Some(true);
     })?;
-    add(room, lens.t("desk.look_backs"), &counts.look_backs_due, &|search| {
+    add(room, (lens.t("desk.look_backs"), Role::Coordinator), &counts.look_backs_due, &|search| {
         search.state = vec![State::Accepted];
         search.look_back_to = Some(today);
     })?;
-    Ok(found)
+    found.sort_by_key(|(others, _)| *others);
+    Ok(found.into_iter().map(|(_, queue)| queue).collect())
 }
 
 fn queue(
@@ -272,9 +285,19 @@ fn queue(
         empty,
         total: figure.count,
         href: page_href(figure),
-        lines: slice.items.iter().map(|ticket| TicketLine::of(ticket, &room.lens)).collect(),
+        lines: slice.items.iter().map(|ticket| line(room, ticket, search)).collect(),
         act: None,
     })
+}
+
+/// A line of a queue; of the reviews with how long each has waited.
+fn line(room: &Room<'_, '_>, ticket: &TicketOut, search: &TicketQuery) -> TicketLine {
+    let limit = i64::from(room.read.office.review_days);
+    let waited = ticket.days_in_review.filter(|_| search.sort == Some(TicketOrder::Submitted)).map(|days| {
+        let text = say_with(room.lens.lang, "desk.waited", &[("n", &days.to_string()), ("limit", &limit.to_string())]);
+        Waited { text, late: days > limit }
+    });
+    TicketLine { waited, ..TicketLine::of(ticket, &room.lens) }
 }
 
 fn work(room: &mut Room<'_, '_>) -> Outcome<WorkPage> {
@@ -291,6 +314,8 @@ fn work(room: &mut Room<'_, '_>) -> Outcome<WorkPage> {
             figure(lens.t("figure.due_today"), &counts.due_today, false),
             figure(lens.t("figure.due_soon"), &counts.due_soon, false),
             figure(lens.t("figure.unacknowledged"), &counts.unacknowledged, false),
+            figure(lens.t("figure.extensions"), &counts.extensions_pending, false),
+            figure(lens.t("figure.objections"), &counts.objections_pending, false),
         ],
         lines: slice.items.iter().map(|ticket| work_line(room, ticket)).collect(),
         total: slice.total.unwrap_or_default(),

@@ -123,9 +123,15 @@ fn rail(who: &Identity, path: &str, lens: &Lens) -> Vec<Place> {
         (lens.t("rail.notices"), "/notices"),
         (lens.t("rail.feedback"), "/feedback"),
     ];
+    if office {
+        places.push((lens.t("rail.statistics"), "/statistics"));
+    }
     if sees_mail(who) {
         places.push((lens.t("rail.mail"), "/mail"));
         places.push((lens.t("rail.reminders"), "/reminders"));
+    }
+    if who.has(Role::Admin) {
+        places.push((lens.t("hand_over.title"), "/hand-over"));
     }
     if keeps_rules(who) {
         places.extend([(lens.t("rail.rules"), "/rules"), (lens.t("rail.calendar"), "/calendar")]);
@@ -177,6 +183,8 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "mail_cancel" => "done.mail_cancel",
         "clock" => "done.clock",
         "clock_accepted" => "done.clock_accepted",
+        "handed_over" => "done.handed_over",
+        "units_added" => "done.units_added",
         "closed" => "done.notice_closed",
         "password" => "done.password",
         "session" => "done.session_ended",

@@ -12,6 +12,7 @@ mod errors;
 mod fields;
 mod form;
 mod frame;
+mod hand_over;
 mod lens;
 mod letter;
 mod letters;
@@ -25,6 +26,7 @@ mod rules;
 mod sandbox;
 mod setup;
 mod sign_in;
+mod statistics;
 mod templates;
 mod texts;
 mod ticket;
@@ -63,12 +65,17 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(page("/notices").route(get().to(notices::get_notices)))
         .service(page("/notices/{code}").route(get().to(notices::get_notice)))
         .service(act("/notices/{code}/issue").route(get().to(notices::get_act)).route(post().to(notices::post_issue)))
+        .service(act("/notices/{code}/units").route(get().to(notices::get_act)).route(post().to(notices::post_units)))
         .service(act("/notices/{code}/close").route(get().to(notices::get_act)).route(post().to(notices::post_close)))
         .service(page("/mail").route(get().to(mail::get_mails)))
         .service(page("/mail/{id}").route(get().to(mail::get_mail)))
         .service(act("/mail/{id}/{act}").route(get().to(mail::get_act)).route(post().to(mail::post_act)))
         .service(page("/reminders").route(get().to(rehearsal::get_rehearsal)))
         .service(self::page("/engine/accept-clock", "POST").route(post().to(desk::post_accept_clock)))
+        .service(
+            act("/hand-over").route(get().to(hand_over::get_hand_over)).route(post().to(hand_over::post_hand_over)),
+        )
+        .service(page("/statistics").route(get().to(statistics::get_statistics)))
         .service(page("/rules").route(get().to(rules::get_rules)))
         .service(act("/rules/{code}").route(get().to(rules::get_rule)).route(post().to(rules::post_rule)))
         .service(act("/calendar").route(get().to(calendar::get_calendar)).route(post().to(calendar::post_calendar)))

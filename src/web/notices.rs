@@ -1,8 +1,10 @@
 //! Notices: the list; one with its annexes, findings and requirements; what issuing it would make, and issuing it.
 
-use crate::actions::issue;
+use crate::actions::issue::{self, Issued};
+use crate::actions::late_units::{self, LateUnits};
 use crate::actions::notices as acts;
 use crate::domain::id::{FindingId, UnitId};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::ticket::Ticket;
 use crate::domain::vocabulary::{AssetKind, LookBackPolicy, NoticeState, Role, Severity};
 use crate::http::problem;
@@ -10,7 +12,7 @@ use crate::queries::notices::{self, Coverage, CoverageTotal, FindingOut, NoticeO
 use crate::queries::tickets::{self, TicketQuery};
 use crate::transaction::{Failure, Outcome};
 use crate::web::fields::{Attempt, Problems};
-use crate::web::form::Sent;
+use crate::web::form::{Form, Sent};
 use crate::web::lens::{Day, Lens, Moment};
 use crate::web::picks::{self, ask};
 use crate::web::view::path_segment;
@@ -53,6 +55,8 @@ struct NoticePage {
     /// What is asked of the reader's own unit.
     own: Vec<OwnRequirement>,
     matrix: Option<Matrix>,
+    /// Units that may be added to open-ended findings, by those who may.
+    late: Vec<(String, String)>,
     may_issue: bool,
     may_close: bool,
     may_answer: bool,
@@ -81,6 +85,8 @@ struct AnnexRow {
 
 #[derive(Debug, Serialize)]
 struct FindingView {
+    id: FindingId,
+    version: i64,
     code: String,
     title: String,
     text: String,
@@ -92,6 +98,8 @@ struct FindingView {
     due: Option<Day>,
     open_ended: bool,
     rectified: bool,
+    /// The earlier finding that this one repeats: its name, its notice.
+    repeats: Option<(String, String)>,
     href: String,
 }
 
@@ -100,6 +108,8 @@ struct OwnRequirement {
     code: String,
     text: String,
     answered: bool,
+    /// The letter that holds the answer.
+    href: Option<String>,
 }
 
 /// Units × requirements: who has answered.
@@ -113,7 +123,8 @@ struct Matrix {
 #[derive(Debug, Serialize)]
 struct MatrixRow {
     unit: String,
-    cells: Vec<Cell>,
+    /// Each with the letter that holds the answer.
+    cells: Vec<(Cell, Option<String>)>,
     open: usize,
 }
 
@@ -128,7 +139,10 @@ enum Cell {
 #[derive(Debug, Serialize)]
 struct IssuePage {
     line: NoticeLine,
-    version: i64,
+    /// Where it is confirmed, and what the form says besides.
+    action: String,
+    fields: Vec<(&'static str, String)>,
+    warnings: Vec<String>,
     tickets: Vec<PlannedLine>,
     units: usize,
 }
@@ -203,11 +217,58 @@ pub async fn post_issue(visit: Visit, code: web::Path<String>, sent: Sent) -> Ht
             Err(failure) => refused(visit, code, form, failure).await,
         };
     }
-    let planned = visit.change(&form, move |tx, who| Ok(issue::rehearse(tx, who, &key, version)?.tickets)).await;
-    match planned {
-        Ok(tickets) => visit.page("issue.html", move |room| preview(room, &code, &tickets)).await,
+    match visit.change(&form, move |tx, who| issue::rehearse(tx, who, &key, version)).await {
+        Ok(issued) => {
+            let fields = version.map(|version| ("version", version.to_string())).into_iter().collect();
+            let action = format!("/notices/{}/issue", path_segment(&code));
+            visit.page("issue.html", move |room| preview(room, &code, &issued, (action, fields))).await
+        }
         Err(failure) => refused(visit, code, form, failure).await,
     }
+}
+
+/// `POST /notices/{code}/units`: what adding units to an open-ended finding would make; with `step=issue` it makes it.
+pub async fn post_units(visit: Visit, code: web::Path<String>, sent: Sent) -> HttpResponse {
+    let code = code.into_inner();
+    let form = match sent.0 {
+        Ok(form) => form,
+        Err(failure) => return visit.refused(&failure).await,
+    };
+    let (finding, late) = match late(&form) {
+        Ok(read) => read,
+        Err(refusal) => return refused(visit, code, form, refusal.into()).await,
+    };
+    let (version, given) = (form.version(), late.clone());
+    if form.text("step") == "issue" {
+        let made = visit.change(&form, move |tx, who| late_units::add(tx, who, finding, version, &given).map(|_| ()));
+        return match made.await {
+            Ok(()) => see_other(&format!("/notices/{}?done=units_added", path_segment(&code))),
+            Err(failure) => refused(visit, code, form, failure).await,
+        };
+    }
+    match visit.change(&form, move |tx, who| late_units::rehearse(tx, who, finding, version, &given)).await {
+        Ok(issued) => {
+            let action = format!("/notices/{}/units", path_segment(&code));
+            let said = late.units.into_iter().map(|unit| ("unit_ids", unit));
+            let said = said.chain(late.due_on.map(|on| ("due_on", on.to_string())));
+            let said = said.chain(version.map(|version| ("version", version.to_string())));
+            let fields = said.chain([("finding", finding.to_string())]).collect();
+            visit.page("issue.html", move |room| preview(room, &code, &issued, (action, fields))).await
+        }
+        Err(failure) => refused(visit, code, form, failure).await,
+    }
+}
+
+/// The finding, and who is added to it.
+fn late(form: &Form) -> Result<(FindingId, LateUnits), Refusal> {
+    let finding = form.text("finding").parse().map_err(|_not_an_id| Refusal::missing())?;
+    let mut faults = Vec::new();
+    let due_on = form.date("due_on", &mut faults);
+    let units: Vec<String> = form.all("unit_ids").filter(|unit| !unit.is_empty()).map(str::to_owned).collect();
+    if units.is_empty() {
+        faults.push(Fault::at("/unit_ids", Code::FieldRequired));
+    }
+    if faults.is_empty() { Ok((finding, LateUnits { units, due_on })) } else { Err(Refusal::invalid(faults)) }
 }
 
 /// `POST /notices/{code}/close`
@@ -225,7 +286,7 @@ pub async fn post_close(visit: Visit, code: web::Path<String>, sent: Sent) -> Ht
 }
 
 /// The notice again, with what stands in the way.
-async fn refused(visit: Visit, code: String, form: crate::web::form::Form, failure: Failure) -> HttpResponse {
+async fn refused(visit: Visit, code: String, form: Form, failure: Failure) -> HttpResponse {
     let refusal = problem::told(&failure, &visit.context);
     if let Some(answer) = visit.beyond_the_form(&refusal, &form).await {
         return answer;
@@ -235,7 +296,13 @@ async fn refused(visit: Visit, code: String, form: crate::web::form::Form, failu
     visit.page_with(status, "notice.html", move |room| page(room, &code, Some(&attempt))).await
 }
 
-fn preview(room: &mut Room<'_, '_>, code: &str, planned: &[Ticket]) -> Outcome<IssuePage> {
+fn preview(
+    room: &mut Room<'_, '_>,
+    code: &str,
+    issued: &Issued,
+    (action, fields): (String, Vec<(&'static str, String)>),
+) -> Outcome<IssuePage> {
+    let planned: &[Ticket] = &issued.tickets;
     let notice = notices::get(room.read, room.who, code)?;
     let findings = notices::findings(room.read, room.who, code)?;
     let names = picks::unit_names(room)?;
@@ -250,7 +317,9 @@ fn preview(room: &mut Room<'_, '_>, code: &str, planned: &[Ticket]) -> Outcome<I
     units.dedup();
     Ok(IssuePage {
         line: line(&notice, &lens),
-        version: notice.version,
+        action,
+        fields,
+        warnings: issued.warnings.iter().map(|fault| fault.detail(lens.lang)).collect(),
         tickets: planned
             .iter()
             .map(|ticket| PlannedLine {
@@ -271,6 +340,10 @@ fn page(room: &mut Room<'_, '_>, code: &str, attempt: Option<&Attempt>) -> Outco
     let findings = notices::findings(room.read, room.who, code)?;
     let requirements = notices::requirements(room.read, room.who, code)?;
     let lights = lights(room, &notice)?;
+    let adds = notice.state == NoticeState::Issued
+        && room.who.has(Role::Coordinator)
+        && findings.iter().any(|finding| finding.open_ended);
+    let late = if adds { picks::units(room)? } else { Vec::new() };
     let lens = room.lens;
     let who = room.who;
     let coordinator = who.has(Role::Coordinator);
@@ -284,6 +357,7 @@ fn page(room: &mut Room<'_, '_>, code: &str, attempt: Option<&Attempt>) -> Outco
         lights,
         annexes: coverage.map_or_else(Vec::new, |coverage| annexes(&coverage, &lens)),
         findings: findings.iter().map(|finding| finding_view(finding, &lens)).collect(),
+        late,
         may_issue: coordinator && notice.state == NoticeState::Draft,
         may_close: coordinator && notice.state == NoticeState::Issued,
         may_answer: open_to_answer && who.has_any(&[Role::Liaison, Role::Leader]),
@@ -388,7 +462,14 @@ fn differs(printed: Option<&str>, share: Option<f64>) -> bool {
 
 fn finding_view(finding: &FindingOut, lens: &Lens) -> FindingView {
     let notice = encoded(&finding.notice.code);
+    let repeats = finding.recurrence_of.as_ref().map(|earlier| {
+        let name = format!("{}-{}", earlier.notice_code, earlier.code);
+        (name, format!("/notices/{}", path_segment(&earlier.notice_code)))
+    });
     FindingView {
+        id: finding.id,
+        version: finding.version,
+        repeats,
         code: finding.code.clone(),
         title: finding.title.clone(),
         text: finding.text.clone(),
@@ -410,8 +491,15 @@ fn own_requirements(requirements: &[RequirementOut], unit: UnitId) -> Vec<OwnReq
         code: row.code.clone(),
         text: row.text.clone(),
         answered: row.answered_unit_ids.contains(&unit),
+        href: answer_href(row, unit),
     });
     own.collect()
+}
+
+/// The letter in which the unit answered.
+fn answer_href(row: &RequirementOut, unit: UnitId) -> Option<String> {
+    let answer = row.answers.iter().find(|answer| answer.unit_id == unit)?;
+    Some(format!("/feedback/{}", answer.feedback_id))
 }
 
 fn matrix(requirements: &[RequirementOut], lens: &Lens) -> Matrix {
@@ -434,8 +522,8 @@ fn matrix(requirements: &[RequirementOut], lens: &Lens) -> Matrix {
     let rows: Vec<MatrixRow> = order
         .into_iter()
         .map(|unit| {
-            let cells: Vec<Cell> = requirements.iter().map(|row| cell(row, unit)).collect();
-            let open = cells.iter().filter(|cell| **cell == Cell::Open).count();
+            let cells: Vec<_> = requirements.iter().map(|row| (cell(row, unit), answer_href(row, unit))).collect();
+            let open = cells.iter().filter(|(cell, _)| *cell == Cell::Open).count();
             MatrixRow { unit: names.get(&unit).cloned().unwrap_or_default(), cells, open }
         })
         .collect();

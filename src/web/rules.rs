@@ -144,6 +144,7 @@ fn anchor(anchor: Anchor, lens: &Lens) -> &'static str {
         Anchor::Reassigned => lens.t("anchor.reassigned"),
         Anchor::Cancelled => lens.t("anchor.cancelled"),
         Anchor::Urged => lens.t("anchor.urged"),
+        Anchor::MilestoneReported => lens.t("anchor.milestone_reported"),
     }
 }
 

@@ -13,7 +13,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 28] = templates![
+const TEMPLATES: [(&str, &str); 30] = templates![
     "account.html",
     "account_form.html",
     "account_token.html",
@@ -24,6 +24,7 @@ const TEMPLATES: [(&str, &str); 28] = templates![
     "feedback.html",
     "forms.html",
     "frame.html",
+    "hand_over.html",
     "issue.html",
     "letter.html",
     "letters.html",
@@ -40,6 +41,7 @@ const TEMPLATES: [(&str, &str); 28] = templates![
     "rules.html",
     "setup.html",
     "sign_in.html",
+    "statistics.html",
     "ticket.html",
     "tickets.html",
 ];

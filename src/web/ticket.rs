@@ -39,6 +39,9 @@ struct TicketPage {
     assets: Vec<AssetView>,
     indicator: Option<String>,
     co_units: Option<String>,
+    /// The ticket that this one repeats, and those that repeat it, by reference.
+    repeats: Option<String>,
+    repeated_by: Vec<String>,
     standing: Standing,
     primary: Option<Button>,
     others: Vec<Button>,
@@ -215,6 +218,7 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         }
     };
     let reminders = reminders::of_ticket(room.read, room.who, key, &uncounted(REMINDERS, None, "web reminders"))?;
+    let recurrence = tickets::recurrence(room.read, room.who, &ticket)?;
     let why = why::view(room, key, drawn.why.as_deref())?;
     let (primary, others, grave) = buttons(&ticket, &lens);
     let standing = standing(room, &ticket, key)?;
@@ -228,6 +232,8 @@ fn page(room: &mut Room<'_, '_>, key: &str, drawn: &Drawn) -> Outcome<TicketPage
         assets: assets(&ticket),
         indicator: ticket.indicator.clone(),
         co_units: (!ticket.co_units.is_empty()).then(|| lens.units(&ticket.co_units)),
+        repeats: recurrence.of,
+        repeated_by: recurrence.by,
         standing,
         primary,
         others,

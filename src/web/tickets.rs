@@ -1,8 +1,8 @@
 //! The list of tickets: filters, sorting, paging; the same parameters as over REST, so that a figure's link fits both.
 
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
-use crate::domain::vocabulary::{Ball, Light, Pending, Severity, State};
-use crate::queries::tickets::{self, TicketOrder, TicketQuery};
+use crate::domain::vocabulary::{Ball, Light, Severity, State};
+use crate::queries::tickets::{self, Awaited, TicketOrder, TicketQuery};
 use crate::transaction::Outcome;
 use crate::web::lens::Lens;
 use crate::web::picks::{self, ask};
@@ -72,7 +72,12 @@ pub async fn get_tickets(visit: Visit) -> HttpResponse {
 struct Query(Vec<(String, String)>);
 
 /// Parameters of the list; others are the frame's own.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 23] = [
+    "submitted_to",
+    "on_time",
+    "returned",
+    "failed_again",
+    "recurrence_of",
     "notice",
     "unit",
     "lead",
@@ -137,6 +142,11 @@ impl Query {
             due_from: self.word("due_from", &mut faults),
             due_to: self.word("due_to", &mut faults),
             look_back_to: self.word("look_back_to", &mut faults),
+            submitted_to: self.word("submitted_to", &mut faults),
+            on_time: self.word("on_time", &mut faults),
+            returned: self.word("returned", &mut faults),
+            failed_again: self.word("failed_again", &mut faults),
+            recurrence_of: self.owned("recurrence_of"),
             severity: self.words("severity", &mut faults),
             asset: self.words("asset", &mut faults),
             q: self.one("q").map(|text| text.replace('\0', "")),
@@ -267,8 +277,9 @@ fn chip(name: &str, value: &str, filters: &Filters, lens: &Lens) -> Option<Strin
         }
         .to_owned(),
         "pending" => match value.parse().ok()? {
-            Pending::Extension => lens.t("pending.extension"),
-            Pending::Objection => lens.t("pending.objection"),
+            Awaited::Extension => lens.t("pending.extension"),
+            Awaited::Objection => lens.t("pending.objection"),
+            Awaited::Milestone => lens.t("pending.milestone"),
         }
         .to_owned(),
         "overdue" => (if is { lens.t("filter.overdue") } else { lens.t("filter.not_overdue") }).to_owned(),
@@ -278,6 +289,13 @@ fn chip(name: &str, value: &str, filters: &Filters, lens: &Lens) -> Option<Strin
         "due_from" => labelled(lens.t("filter.due_from"), day()),
         "due_to" => labelled(lens.t("filter.due_to"), day()),
         "look_back_to" => labelled(lens.t("filter.look_back_to"), day()),
+        "submitted_to" => labelled(lens.t("filter.submitted_to"), day()),
+        "on_time" => (if is { lens.t("filter.on_time") } else { lens.t("filter.late") }).to_owned(),
+        "returned" => (if is { lens.t("filter.returned") } else { lens.t("filter.not_returned") }).to_owned(),
+        "failed_again" => {
+            (if is { lens.t("filter.failed_again") } else { lens.t("filter.not_failed_again") }).to_owned()
+        }
+        "recurrence_of" => labelled(lens.t("ticket.recurrence_of"), value.to_owned()),
         "asset" => labelled(lens.t("filter.asset"), value.to_owned()),
         _ => return None,
     })

@@ -97,7 +97,13 @@ pub fn shown(event: &EventOut, lens: &Lens) -> EventView {
 }
 
 fn who(event: &EventOut, lens: &Lens) -> String {
-    if event.actor.label.starts_with("system:") { lens.t("event.system").to_owned() } else { event.actor.name.clone() }
+    if event.actor.label.starts_with("system:") {
+        lens.t("event.system").to_owned()
+    } else if event.actor.service {
+        format!("{}{}", event.actor.name, lens.t("event.by_program"))
+    } else {
+        event.actor.name.clone()
+    }
 }
 
 fn weight(act: &str) -> Weight {
@@ -127,7 +133,11 @@ impl Said<'_> {
         match act {
             "ticket.issued" => (
                 t("event.issued"),
-                present([self.unit("fact.lead", "unit_id"), self.date("fact.due_on", "due_on")]),
+                present([
+                    self.unit("fact.lead", "unit_id"),
+                    self.date("fact.due_on", "due_on"),
+                    self.plain("ticket.recurrence_of", "recurrence_reference"),
+                ]),
                 None,
             ),
             "ticket.acknowledged" => (t("event.acknowledged"), present([self.plain("fact.handler", "handler")]), None),
@@ -188,6 +198,10 @@ impl Said<'_> {
                     if self.is("approved") { t("event.extension_granted") } else { t("event.extension_refused") };
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);
                 (title, facts, self.text("reason"))
+            }
+            "ticket.handed_over" => {
+                let facts = [self.plain("fact.from", "from"), self.plain("fact.handler", "to")];
+                (t("event.handed_over"), present(facts), self.text("reason"))
             }
             "ticket.due_moved" => {
                 let facts = present([self.date("fact.from", "from"), self.date("fact.to", "to")]);

@@ -82,7 +82,16 @@ pub struct TicketLine {
     pub pending: Option<String>,
     pub last_progress: Option<Moment>,
     pub last_reminder: Option<ReminderView>,
+    /// How long it has waited for its review; where that is what the list is about.
+    pub waited: Option<Waited>,
     pub version: i64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Waited {
+    pub text: String,
+    /// Longer than the office allows itself.
+    pub late: bool,
 }
 
 /// The newest reminder, and what became of it.
@@ -119,6 +128,7 @@ impl TicketLine {
                 state: sentence(last.state.name(lens.lang)),
                 failed: last.state == ReminderState::Failed,
             }),
+            waited: None,
             version: ticket.version,
         }
     }

@@ -152,6 +152,7 @@ fn what_is_told_at_once_and_to_whom() {
             "reassigned (reassigned): liaison leader",
             "cancelled (cancelled): liaison leader co_units",
             "urged (urged): liaison leader",
+            "milestone-reported (milestone_reported): coordinators",
         ]
     );
 }

@@ -20,11 +20,14 @@ pub(super) fn findings(tx: &mut Tx<'_>, actor: &Actor, key: &str, sheet: &Sheet<
     let held: HashMap<String, FindingRow> =
         notices::findings_of(tx.conn, notice.id)?.into_iter().map(|row| (row.code.clone(), row)).collect();
     let parties = parties(tx, held.values())?;
+    let repeated = repeated(tx, held.values())?;
     for given in sheet.iter() {
         let fields = fields(sheet, given);
         let (outcome, fate) = match held.get(&given.code) {
             None => (findings::add(tx, actor, &key, &fields), Fate::Created),
-            Some(row) if says_nothing_new(&fields, row, parties.get(&row.id)) => (Ok(row.id), Fate::Unchanged),
+            Some(row) if says_nothing_new(&fields, row, (parties.get(&row.id), repeated.get(&row.id))) => {
+                (Ok(row.id), Fate::Unchanged)
+            }
             Some(row) => (findings::update(tx, actor, row.id, None, &fields), Fate::Updated),
         };
         if tally.of_row(given.row, outcome)?.is_some() {
@@ -68,10 +71,27 @@ fn fields(sheet: &Sheet<Given>, given: &Given) -> FindingFields {
         open_ended: sheet.has("open_ended").then_some(given.open_ended),
         due_on: sheet.has("due_on").then_some(given.due_on),
         rectified_before_notice: sheet.has("rectified_before_notice").then_some(given.rectified_before_notice),
+        recurrence_of: sheet.has("recurrence_of").then(|| given.recurrence_of.clone()),
     }
 }
 
-fn says_nothing_new(fields: &FindingFields, row: &FindingRow, parties: Option<&Parties>) -> bool {
+/// What findings repeat, as a file names it.
+fn repeated<'a>(tx: &mut Tx<'_>, held: impl Iterator<Item = &'a FindingRow>) -> Outcome<HashMap<FindingId, String>> {
+    let repeats: Vec<(FindingId, FindingId)> = held.filter_map(|row| Some((row.id, row.recurrence_of?))).collect();
+    let ids: Vec<FindingId> = repeats.iter().map(|(_, earlier)| *earlier).collect();
+    let known = notices::findings_by_ids(tx.conn, &ids)?;
+    let named = repeats.into_iter().filter_map(|(id, earlier)| {
+        let (row, notice) = known.iter().find(|(row, _)| row.id == earlier)?;
+        Some((id, format!("{notice}-{}", row.code)))
+    });
+    Ok(named.collect())
+}
+
+fn says_nothing_new(
+    fields: &FindingFields,
+    row: &FindingRow,
+    (parties, repeats): (Option<&Parties>, Option<&String>),
+) -> bool {
     fn same<T: PartialEq>(given: Option<&T>, held: &T) -> bool {
         given.is_none_or(|given| given == held)
     }
@@ -87,6 +107,7 @@ fn says_nothing_new(fields: &FindingFields, row: &FindingRow, parties: Option<&P
         && same(fields.open_ended.as_ref(), &row.open_ended)
         && same(fields.due_on.as_ref(), &row.due_on)
         && same(fields.rectified_before_notice.as_ref(), &row.rectified_before_notice)
+        && same(fields.recurrence_of.as_ref(), &repeats.cloned())
 }
 
 pub(super) fn coverage(tx: &mut Tx<'_>, actor: &Actor, key: &str, sheet: &Sheet<CoverageRow>) -> Outcome<Imported> {

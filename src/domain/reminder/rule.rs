@@ -37,6 +37,7 @@ text_enum! {
         Reassigned = "reassigned",
         Cancelled = "cancelled",
         Urged = "urged",
+        MilestoneReported = "milestone_reported",
     }
 }
 
@@ -45,7 +46,12 @@ impl Anchor {
     const fn is_dated(self) -> bool {
         match self {
             Self::Issued | Self::Due | Self::Returned | Self::Submitted | Self::LookBack | Self::Week => true,
-            Self::Accepted | Self::ExtensionDecided | Self::Reassigned | Self::Cancelled | Self::Urged => false,
+            Self::Accepted
+            | Self::ExtensionDecided
+            | Self::Reassigned
+            | Self::Cancelled
+            | Self::Urged
+            | Self::MilestoneReported => false,
         }
     }
 
@@ -58,7 +64,8 @@ impl Anchor {
             | Self::ExtensionDecided
             | Self::Reassigned
             | Self::Cancelled
-            | Self::Urged => true,
+            | Self::Urged
+            | Self::MilestoneReported => true,
             Self::Submitted | Self::Due | Self::LookBack | Self::Week => false,
         }
     }
@@ -75,7 +82,8 @@ impl Anchor {
             | Self::ExtensionDecided
             | Self::Reassigned
             | Self::Cancelled
-            | Self::Urged => false,
+            | Self::Urged
+            | Self::MilestoneReported => false,
         }
     }
 }
@@ -424,13 +432,13 @@ mod tests {
     }
 
     #[test]
-    fn the_default_rules_are_those_of_the_design() {
+    fn the_default_rules_are_those_of_the_design_and_one_for_milestones() {
         let codes: Vec<String> = rules().into_iter().map(|rule| rule.code).collect();
         assert_eq!(
             codes.join(" "),
             "assigned unacknowledged before-7 before-3 before-1 due-today overdue-1 overdue-3 overdue-weekly returned \
-             accepted extension-decided reassigned cancelled urged review-waiting look-back-due requirements-open \
-             weekly-overview"
+             accepted extension-decided reassigned cancelled urged milestone-reported review-waiting look-back-due \
+             requirements-open weekly-overview"
         );
         assert!(rules().iter().all(|rule| rule.active));
     }

@@ -5,6 +5,7 @@ use super::request::lapses;
 use super::{Act, Due, Milestone, Ticket, permit};
 use crate::domain::actor::Actor;
 use crate::domain::calendar::local_date;
+use crate::domain::check::not_ancient;
 use crate::domain::id::{AttachmentId, FeedbackId, MilestoneId, UnitId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::office::Office;
@@ -169,7 +170,7 @@ pub fn apply(
     now: Instant,
 ) -> Result<Change, Refusal> {
     let act = command.act();
-    permit(ticket, actor, act, now)?;
+    permit(ticket, actor, act, office, now)?;
     let mut next = ticket.clone();
     let (event, mut payload) = match command {
         Command::Acknowledge { handler } => next.acknowledge(handler, now),
@@ -558,10 +559,11 @@ impl Due {
     }
 }
 
+/// A day on which something was done: not after today, and no slip of the pen.
 fn not_in_future(on: NaiveDate, pointer: &str, office: &Office, now: Instant) -> Result<(), Refusal> {
     let today = office.today(now);
     if on <= today {
-        return Ok(());
+        return not_ancient(pointer, on, today);
     }
     Err(Refusal::field(Fault::at(pointer, Code::FieldFuture).with("today", today)))
 }

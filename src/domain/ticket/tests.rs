@@ -41,6 +41,7 @@ fn office() -> Office {
         yellow_days: 3,
         look_back_days: 20,
         review_days: 3,
+        four_eyes: false,
         at_once_a_day: 0,
     }
 }

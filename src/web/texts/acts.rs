@@ -156,6 +156,8 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("done.urge", "已催办。", "Urged."),
     ("done.comment", "备注已添加。", "Commented."),
     ("done.issued", "通报已交办，任务已生成。", "Issued; its tickets are made."),
+    ("done.handed_over", "已移交。", "Handed over."),
+    ("done.units_added", "已追加单位并补发任务。", "The units are added; their tickets are issued."),
     ("done.notice_closed", "通报已办结。", "The notice is closed."),
     ("done.password", "密码已修改，其他会话已失效。", "The password is changed; your other sessions have ended."),
     ("done.session_ended", "会话已结束。", "The session has ended."),

@@ -8,6 +8,7 @@ mod frame;
 mod mail;
 mod notices;
 mod rules;
+mod statistics;
 mod tickets;
 
 use crate::domain::words::Lang;
@@ -17,7 +18,7 @@ use std::sync::OnceLock;
 /// Key, Chinese, English.
 type Text = (&'static str, &'static str, &'static str);
 
-const ALL: [&[Text]; 8] = [
+const ALL: [&[Text]; 9] = [
     frame::TEXTS,
     tickets::TEXTS,
     acts::TEXTS,
@@ -25,6 +26,7 @@ const ALL: [&[Text]; 8] = [
     notices::TEXTS,
     mail::TEXTS,
     rules::TEXTS,
+    statistics::TEXTS,
     errors::TEXTS,
 ];
 

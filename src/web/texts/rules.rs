@@ -73,6 +73,7 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("anchor.reassigned", "转派", "Reassignment"),
     ("anchor.cancelled", "撤销", "Cancellation"),
     ("anchor.urged", "催办", "Urging"),
+    ("anchor.milestone_reported", "报告阶段目标", "Milestone reported"),
     ("preview.rule", "更改的影响", "What the change does"),
     ("preview.calendar", "更改日历的影响", "What the change of the calendar does"),
     ("preview.nothing_yet", "尚未保存。保存后将有以下变化：", "Nothing is saved yet. Saving it changes:"),

@@ -29,7 +29,7 @@ fn the_rules_are_listed_in_their_order_and_read_one_by_one() {
     let first = coordinator.get("/api/v1/reminder-rules?limit=2&count=true").is(200);
     assert_eq!(
         (first.at("/items/0/code"), first.at("/items/1/code"), first.at("/total")),
-        ("assigned".into(), "unacknowledged".into(), "19".into())
+        ("assigned".into(), "unacknowledged".into(), "20".into())
     );
     let next = first.at("/next");
     let second = coordinator.get(&format!("/api/v1/reminder-rules?limit=2&count=true&cursor={next}")).is(200);

@@ -117,3 +117,53 @@ fn nobody_else_reads_or_writes_users() {
         assert_eq!(change.problem(), "403 auth.role", "{login}");
     }
 }
+
+#[test]
+fn a_service_account_files_for_its_unit_by_its_tokens_and_never_signs_in() {
+    let app = TestApp::start();
+    crate::support::round::acknowledged(&app);
+    let admin = app.by("admin");
+    let robot =
+        json!({"login": "robot", "name": "信息系统", "unit_id": "430502", "roles": ["liaison"], "service": true});
+    admin.post("/api/v1/users", robot).is(201);
+    assert_eq!(
+        admin.patch("/api/v1/users/robot", json!({"password": PASSWORD})).problem(),
+        "422 request.invalid /password field.not_allowed"
+    );
+    let sign_in = app.anyone().post("/api/v1/session", json!({"login": "robot", "password": PASSWORD}));
+    assert_eq!(sign_in.problem(), "401 auth.failed");
+    let token = |scopes: serde_json::Value| {
+        let made = admin.post("/api/v1/tokens?user=robot", json!({"name": "t", "scopes": scopes})).is(201);
+        app.anyone().with("Accept-Language", "en").bearer(&made.at("/secret"))
+    };
+    let (reads, writes) = (token(json!(["read"])), token(json!(["read", "write"])));
+    assert_eq!(writes.get("/api/v1/me").is(200).at("/service"), "true");
+    assert_eq!(app.by("liaison").get("/api/v1/me").at("/service"), "false");
+    let ticket = "/api/v1/tickets/2026Q1-F01-01";
+    let progress = json!({"text": "栏目已更新", "percent": 60});
+    assert_eq!(reads.post(&format!("{ticket}/progress"), progress.clone()).problem(), "403 auth.scope");
+    writes.post(&format!("{ticket}/progress"), progress.clone()).is(200);
+    assert_eq!(writes.post("/api/v1/tickets/2026Q1-F02-01/progress", progress).problem(), "404 not_found");
+    let letter = writes.post("/api/v1/feedback", crate::support::round::letter()).is(201);
+    assert_eq!((letter.at("/author/name"), letter.at("/author/service")), ("信息系统".into(), "true".into()));
+    let events = writes.get(&format!("{ticket}/events")).is(200).json();
+    let programs: Vec<bool> =
+        events["items"].as_array().unwrap().iter().map(|event| event["actor"]["service"] == true).collect();
+    assert_eq!(programs, [false, false, true, true]);
+    admin.patch("/api/v1/users/robot", json!({"active": false})).is(200);
+    assert_eq!(writes.get("/api/v1/me").problem(), "401 auth.token_invalid");
+}
+
+#[test]
+fn a_units_service_account_is_nobody_who_could_be_told_of_a_ticket() {
+    let app = TestApp::start();
+    let admin = app.by("admin");
+    admin.post("/api/v1/units", json!({"code": "mute", "name": "无人单位", "kind": "department"})).is(201);
+    let robot = json!({"login": "robot", "name": "r", "email": "r@example.cn", "unit_id": "mute", "roles": ["liaison"], "service": true});
+    admin.post("/api/v1/users", robot).is(201);
+    crate::support::round::draft(&app);
+    let finding = json!({"code": "F09", "title": "t", "text": "t", "unit_ids": ["mute"]});
+    app.by("coordinator").post("/api/v1/notices/2026Q1/findings", finding).is(201);
+    let refused = app.by("coordinator").post("/api/v1/notices/2026Q1/issue", json!({"dry_run": true}));
+    assert_eq!(refused.problem(), "409 notice.incomplete /findings/3 unit.unreachable");
+}

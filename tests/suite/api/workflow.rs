@@ -349,3 +349,29 @@ fn a_paper_letter_takes_the_ticket_on_in_its_signatorys_name() {
     assert_eq!((&ticket["state"], &ticket["handler"]), (&json!("submitted"), &json!("李四")));
     assert_eq!(ticket["acknowledged_at"], "2026-03-02T01:00:00Z");
 }
+
+#[test]
+fn with_four_eyes_whoever_accepted_does_not_look_back_and_a_deputy_acts_in_their_own_name() {
+    let app = TestApp::start_with(|config| config.office.four_eyes = true, |_| {});
+    // The second coordinator stands in for the first, and still is another person.
+    let away = json!({"deputy": {"user_id": "coordinator2", "from": "2026-03-01", "to": "2026-12-31"}});
+    app.by("admin").patch("/api/v1/users/coordinator", away).is(200);
+    accepted(&app);
+    let passed = json!({"outcome": "pass", "method": "抽查", "note": "已整改"});
+    assert!(!allows(&app, "coordinator", "look_back_pass") && !allows(&app, "coordinator", "look_back_fail"));
+    assert_eq!(act(&app, "coordinator", "look-back", passed.clone()).problem(), "403 review.four_eyes");
+    assert!(allows(&app, "coordinator2", "look_back_pass"));
+    act(&app, "coordinator2", "look-back", passed).is(200);
+}
+
+#[test]
+fn a_deputy_of_the_lead_units_coordinator_is_of_the_lead_unit_no_more_than_before() {
+    let app = TestApp::start();
+    issue(&app);
+    // F03 is of the second coordinator's unit; the first stands in for them, and may decide as before.
+    let away = json!({"deputy": {"user_id": "coordinator", "from": "2026-03-01", "to": "2026-12-31"}});
+    app.by("admin").patch("/api/v1/users/coordinator2", away).is(200);
+    let back = json!({"reason": "x", "unit_id": "430503"});
+    assert_eq!(app.by("coordinator2").post(&format!("{F03}/reassign"), back.clone()).problem(), "403 review.own_work");
+    app.by("coordinator").post(&format!("{F03}/reassign"), back).is(200);
+}

@@ -210,3 +210,21 @@ fn help_teaches_and_misuse_is_told_with_code_2() {
     }
     assert!(room.run(&["demo", "--at", "2021-08-16T09:00:00"]).err.contains("with its offset"));
 }
+
+#[test]
+fn a_hand_over_lists_what_it_gives_away_and_frees_the_account() {
+    let room = Room::new();
+    room.run(&["user", "add", "wang", "--name", "王芳", "--roles", "admin"]).ok();
+    room.run(&["user", "add", "li", "--name", "李四", "--roles", "coordinator,approver"]).ok();
+    room.run(&["user", "add", "sun", "--name", "孙一", "--roles", "viewer"]).ok();
+    let told = room.run(&["user", "hand-over", "li", "--to", "sun", "--dry-run", "--lang", "en"]).ok().out;
+    assert!(told.contains("li would hand over to sun: tickets 0, roles gained coordinator, approver"), "{told}");
+    let done = room.run(&["user", "hand-over", "li", "--to", "sun", "--reason", "调岗", "--json"]).ok().json();
+    assert_eq!((&done["to"], &done["gained_roles"]), (&"sun".into(), &serde_json::json!(["coordinator", "approver"])));
+    room.run(&["user", "disable", "li"]).ok();
+    let people = room.run(&["user", "list", "--json"]).ok().json();
+    let sun = people.as_array().unwrap().iter().find(|person| person["login"] == "sun").unwrap().clone();
+    assert_eq!(sun["roles"], serde_json::json!(["coordinator", "approver", "viewer"]));
+    let refused = room.run(&["user", "hand-over", "wang", "--to", "nobody", "--lang", "en"]).failed();
+    assert!(refused.err.contains("There is no nobody."), "{}", refused.err);
+}

@@ -1,6 +1,7 @@
 //! `rectify import`: dry, good, bad, again, in any encoding; all of a file or nothing.
 
 use super::{Done, Room};
+use rectify::actions::issue;
 use rectify::actions::notices::{self, NewDeadline, NoticeFields};
 use rectify::domain::actor::Actor;
 use serde_json::Value;
@@ -208,4 +209,24 @@ fn a_file_that_is_missing_or_no_table_is_told_plainly() {
     let done = room.run(&["import", "letters", "x.csv"]);
     assert_eq!(done.code, 2, "{}", done.err);
     assert!(done.err.contains("units, users, findings"), "{}", done.err);
+}
+
+#[test]
+fn a_finding_of_a_file_may_repeat_one_that_was_issued_before() {
+    let room = Room::new();
+    room.counts("units", UNITS, &[]);
+    room.counts("users", USERS, &[]);
+    room.draft("2021Q2");
+    room.counts("findings", "code,title,text,unit_codes\nF01,t,x,430502\n", &["--notice", "2021Q2"]);
+    let world = room.open().world;
+    world.write_now(|tx| issue::issue(tx, &Actor::system("test"), "2021Q2", None).map(|_| ())).unwrap();
+    drop(world);
+    room.draft("2021Q3");
+    let notice = ["--notice", "2021Q3"];
+    let again = "问题编号,问题标题,问题内容,责任单位代码,复发自\nF01,t,x,430502,2021Q2-F01\n";
+    assert_eq!(room.counts("findings", again, &notice), [1, 0, 0]);
+    assert_eq!(room.counts("findings", again, &notice), [0, 0, 1]);
+    assert_eq!(room.counts("findings", again.replace("2021Q2-F01", ""), &notice), [0, 1, 0]);
+    let done = room.import("findings", again.replace("2021Q2-F01", "2021Q2-F09"), &notice).failed();
+    assert!(done.err.contains("There is no 2021Q2-F09."), "{}", done.err);
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod downtime;
 mod faults;
+mod hand_over;
 mod limits;
 mod once;
 mod pace;

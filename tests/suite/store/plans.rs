@@ -15,10 +15,12 @@ use rectify::domain::id::{
 use rectify::domain::instant::Instant;
 use rectify::domain::reminder::{MessageState, ReminderState};
 use rectify::domain::vocabulary::{Ball, Light, NoticeState, Pending, Role, Severity, State, UnitKind};
+use rectify::store::statistics::{Grouping, Period, Stretch};
 use rectify::store::tickets::{AsOf, TicketFilter, TicketKey, TicketSort};
 use rectify::store::{Backend, Conn, StoreError, StoreResult};
 use rectify::store::{
-    attachments, events, feedback, idempotency, ledger, notices, outbox, sessions, tickets, tokens, units, users,
+    attachments, events, feedback, idempotency, ledger, notices, outbox, sessions, statistics, tickets, tokens, units,
+    users,
 };
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
@@ -92,6 +94,13 @@ fn filters() -> Vec<(&'static str, TicketFilter)> {
         ("not overdue", TicketFilter { overdue: Some(false), ..all() }),
         ("unacknowledged", TicketFilter { unacknowledged: Some(true), ..all() }),
         ("pending", TicketFilter { pending: vec![Pending::Extension], ..all() }),
+        ("with a milestone to decide", TicketFilter { milestone_reported: true, ..all() }),
+        (
+            "waiting for any decision",
+            TicketFilter { pending: vec![Pending::Extension], milestone_reported: true, ..all() },
+        ),
+        ("reviewed late", TicketFilter { balls: vec![Ball::Coordinator], submitted_before: Some(moment()), ..all() }),
+        ("repeating another", TicketFilter { recurrences_of: vec![id(1)], ..all() }),
         ("due in a span", TicketFilter { due_from: Some(day()), due_to: Some(day()), ..all() }),
         ("look-backs due", TicketFilter { states: vec![State::Accepted], look_back_to: Some(day()), ..all() }),
         ("prominent", TicketFilter { severities: vec![Severity::Prominent], ..all() }),
@@ -101,11 +110,12 @@ fn filters() -> Vec<(&'static str, TicketFilter)> {
     ]
 }
 
-fn sorts() -> [(&'static str, TicketSort, TicketKey); 4] {
+fn sorts() -> [(&'static str, TicketSort, TicketKey); 5] {
     [
         ("due", TicketSort::DueOn, TicketKey::Due(day(), id(1))),
         ("due last", TicketSort::DueOnDescending, TicketKey::Due(day(), id(1))),
         ("changed last", TicketSort::UpdatedDescending, TicketKey::Updated(moment(), id(1))),
+        ("submitted first", TicketSort::Submitted, TicketKey::Submitted(moment(), id(1))),
         ("reference", TicketSort::Reference, TicketKey::Reference("2021Q2-F01-01".into())),
     ]
 }
@@ -149,6 +159,16 @@ fn other_lists(conn: &mut Conn) -> Vec<Said> {
     hear("co-units of tickets", &|conn| tickets::co_units_of(conn, &[ticket]).map(drop));
     hear("tickets by unit", &|conn| tickets::by_unit(conn, &Scope::All, moment()).map(drop));
     hear("tickets by unit, of a unit", &|conn| tickets::by_unit(conn, &unit, moment()).map(drop));
+    let period = Period { from: day(), to: day(), now: moment(), zone: chrono_tz::Asia::Shanghai };
+    for grouping in [Grouping::Unit, Grouping::Finding, Grouping::Notice, Grouping::DueOn] {
+        hear("statistics, counted", &|conn| statistics::counts(conn, grouping, period).map(drop));
+        for stretch in [Stretch::ToSubmission, Stretch::ToAcceptance, Stretch::Reviewed, Stretch::Waiting] {
+            hear("statistics, days", &|conn| statistics::stretches(conn, grouping, stretch, period).map(drop));
+        }
+    }
+    hear("tickets of findings", &|conn| tickets::of_findings(conn, &[finding]).map(drop));
+    hear("tickets that repeat one", &|conn| tickets::recurrences_of(conn, ticket, &unit).map(drop));
+    hear("tickets of a handler", &|conn| tickets::lock_handled(conn, id(1), "张三").map(drop));
     hear("tickets by state", &|conn| tickets::by_state(conn, &Scope::All).map(drop));
     hear("tickets by state, of a unit", &|conn| tickets::by_state(conn, &unit).map(drop));
     hear("tickets by notice", &|conn| tickets::by_notice(conn, &[notice], &unit).map(drop));

@@ -154,6 +154,7 @@ pub fn office(config: &Config, calendar: Calendar) -> Office {
         yellow_days: small(config.office.yellow_days),
         look_back_days: small(config.office.look_back_days),
         review_days: small(config.office.review_days),
+        four_eyes: config.office.four_eyes,
         at_once_a_day: small(config.reminders.at_once_a_day),
     }
 }

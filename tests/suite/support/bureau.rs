@@ -76,6 +76,7 @@ fn office() -> Office {
         yellow_days: 3,
         look_back_days: 20,
         review_days: 3,
+        four_eyes: false,
         at_once_a_day: 0,
     }
 }
@@ -260,6 +261,7 @@ impl Bureau {
                 version: 1,
                 created_at: tx.now,
                 updated_at: tx.now,
+                recurrence_of: None,
             };
             notices::insert_finding(tx.conn, &row)?;
             Ok((notice, finding))

@@ -3,6 +3,7 @@
 mod account;
 mod acts;
 mod desk;
+mod hand_over;
 mod isolation;
 mod languages;
 mod letters;
@@ -10,3 +11,4 @@ mod notices;
 pub mod reader;
 mod rules;
 mod sign_in;
+mod statistics;

@@ -69,3 +69,49 @@ fn the_office_sees_who_has_answered_a_unit_only_its_own() {
     unit.never_says("对照整改");
     unit.never_says("units have not answered");
 }
+
+#[test]
+fn late_units_are_previewed_and_added_to_an_open_ended_finding() {
+    let app = app();
+    round::issue(&app);
+    let coordinator = reader(&app, "coordinator");
+    let page = coordinator.read("/notices/2026Q1");
+    let form = page.form("/notices/2026Q1/units");
+    coordinator.send(&form).is(422).says("This is required.");
+    let preview = coordinator.send(&form.clone().fill("unit_ids", "430503")).is(200);
+    preview.says("1 ticket for 1 unit");
+    preview.says("2026Q1-F01-02");
+    let late = form.clone().fill("unit_ids", "430503").fill("due_on", "2026-03-14");
+    coordinator.send(&late).is(200).says("Finding F01: 2026-03-14 is a day off. It is not moved.");
+    assert_eq!(coordinator.read("/tickets").lines(), 3, "nothing was made yet");
+    let added = coordinator.send(&preview.form("/notices/2026Q1/units")).is(200);
+    added.says("The units are added; their tickets are issued.");
+    assert_eq!(coordinator.read("/tickets").lines(), 4);
+    coordinator.send(&form.fill("unit_ids", "430503")).is(412);
+    assert!(reader(&app, "viewer").read("/notices/2026Q1").find_form("/notices/2026Q1/units").is_none());
+}
+
+#[test]
+fn a_recurrence_is_shown_on_both_tickets_and_an_answer_is_one_click_away() {
+    let app = app();
+    round::issue(&app);
+    let coordinator = app.by("coordinator");
+    coordinator
+        .post("/api/v1/notices", json!({"code": "2026Q2", "title": "t", "deadline": {"on": "2026-03-27"}}))
+        .is(201);
+    let again = json!({"code": "F1", "title": "t", "text": "t", "unit_ids": ["430502"], "recurrence_of": "2026Q1-F01"});
+    coordinator.post("/api/v1/notices/2026Q2/findings", again).is(201);
+    coordinator.post("/api/v1/notices/2026Q2/issue", json!({})).is(200);
+    let unit = reader(&app, "liaison");
+    unit.read("/tickets/2026Q2-F1-01").says("Repeats 2026Q1-F01-01");
+    let first = unit.read("/tickets/2026Q1-F01-01");
+    first.says("Happened again 2026Q2-F1-01");
+    assert!(first.links().contains(&"/tickets/2026Q2-F1-01".to_owned()));
+    reader(&app, "coordinator").read("/notices/2026Q2").says("Repeats 2026Q1-F01");
+    let letter = json!({"notice_id": "2026Q1", "signatory": "李四", "items": [], "requirement_answers": [{"code": "R1", "text": "已落实"}]});
+    let id = app.by("liaison").post("/api/v1/feedback", letter).is(201).at("/id");
+    for login in ["viewer", "liaison"] {
+        let page = reader(&app, login).read("/notices/2026Q1");
+        assert!(page.links().contains(&format!("/feedback/{id}")), "{login}");
+    }
+}

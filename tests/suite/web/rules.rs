@@ -15,7 +15,7 @@ fn a_rule_is_switched_off_after_a_preview_and_on_again() {
     round::issue(&app);
     let coordinator = reader(&app, "coordinator");
     let list = coordinator.read("/rules");
-    assert_eq!(list.lines(), 19);
+    assert_eq!(list.lines(), 20);
     list.says("Due in 3 working days before-3 Due date -3 Working days 08:30 Liaisons On Switch off");
     let before = contents(&app.world);
     let preview = coordinator.send(&list.form("/rules/before-3")).is(200);

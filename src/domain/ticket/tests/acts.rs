@@ -131,7 +131,7 @@ fn feedback_leaves_an_extension_waiting_and_ends_an_objection() {
     assert_eq!((change.ticket.pending, change.payload.get("lapsed")), (Some(Pending::Extension), None));
     let life = life.then("08-20 10:00", &liaison(), done("2021-08-19"));
     assert_eq!(life.refused("08-20 11:00", &liaison(), done("2021-08-19")), "ticket.already_submitted");
-    assert!(life.ticket.allowed(&approver(), at("08-20 11:00")).contains(&Act::DecideExtension));
+    assert!(life.ticket.allowed(&approver(), &office(), at("08-20 11:00")).contains(&Act::DecideExtension));
     let granted = life.then("08-23 10:00", &approver(), decide_extension(Some("2021-09-10"))).ticket;
     assert_eq!((granted.state, granted.pending, granted.due.on), (State::Submitted, None, day("2021-09-10")));
 
@@ -212,7 +212,7 @@ fn a_paper_letter_is_the_units_own_and_counts_by_the_day_it_came_in() {
     // Who typed it in may review it: the unit is its author.
     let change = Life::new().attempt("08-30 10:00", &coordinator(), paper("2021-08-27")).unwrap();
     assert_eq!(change.payload["received_on"], "2021-08-27");
-    assert!(change.ticket.allowed(&coordinator(), at("08-30 11:00")).contains(&Act::Accept));
+    assert!(change.ticket.allowed(&coordinator(), &office(), at("08-30 11:00")).contains(&Act::Accept));
 }
 
 #[test]
@@ -231,11 +231,28 @@ fn acceptance_schedules_the_look_back_or_closes_at_once() {
 }
 
 #[test]
+fn with_four_eyes_somebody_else_than_the_acceptor_looks_back() {
+    let strict = Office { four_eyes: true, ..office() };
+    let ticket = Life::submitted().then("08-23 10:00", &coordinator(), accept()).ticket;
+    let now = at("09-20 10:00");
+    let second = person("second coordinator", BUREAU, &[Role::Coordinator]);
+    for act in [Act::PassLookBack, Act::FailLookBack] {
+        assert_eq!(permit(&ticket, &coordinator(), act, &strict, now).unwrap_err().code, Code::FourEyes);
+        assert!(!ticket.allowed(&coordinator(), &strict, now).contains(&act));
+        assert!(permit(&ticket, &coordinator(), act, &office(), now).is_ok(), "off unless it is asked for");
+        assert!(permit(&ticket, &second, act, &strict, now).is_ok());
+        assert!(ticket.allowed(&second, &strict, now).contains(&act));
+    }
+    let owner = person("lead's coordinator", LEAD, &[Role::Coordinator]);
+    assert_eq!(permit(&ticket, &owner, Act::PassLookBack, &strict, now).unwrap_err().code, Code::OwnWork);
+}
+
+#[test]
 fn only_a_finished_rectification_is_accepted() {
     for result in [WorkResult::Partly, WorkResult::Not] {
         let life = Life::in_progress().then("08-20 10:00", &liaison(), Command::Feedback(letter(result, None)));
         assert_eq!(life.refused("08-23 10:00", &coordinator(), accept()), "review.result_not_done");
-        let allowed = life.ticket.allowed(&coordinator(), at("08-23 10:00"));
+        let allowed = life.ticket.allowed(&coordinator(), &office(), at("08-23 10:00"));
         assert_eq!(allowed, [Act::Return, Act::Comment]);
     }
 }
@@ -350,12 +367,12 @@ fn a_reached_milestone_makes_the_next_one_the_due_date() {
     assert_eq!(life.refused("09-10 10:00", &co_liaison(), report(1)), "/milestone_id field.not_allowed");
     assert_eq!(Life::in_progress().refused("08-20 10:00", &liaison(), report(0)), "/milestone_id field.not_allowed");
     assert_eq!(life.refused("09-10 10:00", &coordinator(), decide_milestone(1, true)), "milestone.not_reported");
-    assert!(!life.ticket.allowed(&coordinator(), at("09-10 10:00")).contains(&Act::DecideMilestone));
+    assert!(!life.ticket.allowed(&coordinator(), &office(), at("09-10 10:00")).contains(&Act::DecideMilestone));
 
     let life = life.then("09-10 10:00", &liaison(), report(1));
     assert_eq!(life.ticket.milestones[1].reported_at, Some(at("09-10 10:00")));
     assert_eq!((life.ticket.due.on, life.ticket.state), (day("2021-09-15"), State::Carried), "said is not accepted");
-    assert!(life.ticket.allowed(&coordinator(), at("09-10 10:00")).contains(&Act::DecideMilestone));
+    assert!(life.ticket.allowed(&coordinator(), &office(), at("09-10 10:00")).contains(&Act::DecideMilestone));
     assert_eq!(life.refused("09-10 11:00", &coordinator(), decide_milestone(0, true)), "milestone.not_reported");
     assert_eq!(life.refused("09-10 11:00", &coordinator(), decide_milestone(7, true)), "not_found");
 
@@ -500,7 +517,12 @@ fn five_facts_have_five_dates() {
 fn what_is_allowed_changes_with_the_hour() {
     let life = Life::in_progress();
     let names = |moment: &str| {
-        life.ticket.allowed(&liaison(), at(moment)).into_iter().map(Act::as_str).collect::<Vec<_>>().join(" ")
+        life.ticket
+            .allowed(&liaison(), &office(), at(moment))
+            .into_iter()
+            .map(Act::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(names("08-27 23:59"), "progress feedback extension comment");
     assert_eq!(names("08-28 00:00"), "progress feedback comment");

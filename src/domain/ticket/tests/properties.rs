@@ -99,7 +99,7 @@ fn command(act: Act, tried: &Try, today: NaiveDate) -> Command {
 /// The act that is tried. Cancelling and comments are rarely chosen, or every life would be short or dull.
 fn chosen(tried: &Try, ticket: &Ticket, who: &Actor, now: Instant) -> Act {
     let any = Act::ALL[tried.act % Act::ALL.len()];
-    let mut allowed = ticket.allowed(who, now);
+    let mut allowed = ticket.allowed(who, &office(), now);
     allowed.retain(|act| !matches!(act, Act::Cancel | Act::Comment) || tried.number == 0);
     if tried.eager && !allowed.is_empty() { allowed[tried.act % allowed.len()] } else { any }
 }
@@ -236,13 +236,13 @@ fn live(mut ticket: Ticket, tries: &[Try]) -> Ticket {
         now = now.plus(TimeDelta::hours(tried.hours));
         let who = &cast[tried.who];
         for act in Act::ALL {
-            let granted = permit(&ticket, who, *act, now).is_ok();
+            let granted = permit(&ticket, who, *act, &office, now).is_ok();
             let offered = granted && (*act != Act::Accept || ticket.result == Some(WorkResult::Done));
-            assert_eq!(ticket.allowed(who, now).contains(act), offered, "{act}");
+            assert_eq!(ticket.allowed(who, &office, now).contains(act), offered, "{act}");
         }
         let said = command(chosen(tried, &ticket, who, now), tried, office.today(now));
         let before = ticket.clone();
-        let permitted = permit(&ticket, who, said.act(), now);
+        let permitted = permit(&ticket, who, said.act(), &office, now);
         match apply(&ticket, who, said.clone(), &office, now) {
             Ok(change) => {
                 assert!(permitted.is_ok());
@@ -279,7 +279,7 @@ proptest! {
         let stranger = person("stranger", FOREIGN, &[Role::Liaison, Role::Leader]);
         let now = ticket().issued_at.plus(TimeDelta::hours(tried.hours));
         let ticket = Ticket { state, ..ticket() };
-        prop_assert!(ticket.allowed(&stranger, now).is_empty());
+        prop_assert!(ticket.allowed(&stranger, &office(), now).is_empty());
         for act in Act::ALL {
             let said = command(*act, &tried, office().today(now));
             prop_assert!(apply(&ticket, &stranger, said, &office(), now).is_err());

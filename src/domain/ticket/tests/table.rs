@@ -127,9 +127,9 @@ fn everybody_may_do_exactly_what_the_table_says() {
         for act in Act::ALL {
             for state in State::ALL {
                 let ticket = ready_for(*act, *state);
-                let permitted = permit(&ticket, &who, *act, now).is_ok();
+                let permitted = permit(&ticket, &who, *act, &office(), now).is_ok();
                 assert_eq!(permitted, allows(*act, &ticket, &who), "{} {act} {state}", who.name);
-                assert_eq!(ticket.allowed(&who, now).contains(act), permitted, "{} {act} {state}", who.name);
+                assert_eq!(ticket.allowed(&who, &office(), now).contains(act), permitted, "{} {act} {state}", who.name);
             }
         }
     }
@@ -138,8 +138,9 @@ fn everybody_may_do_exactly_what_the_table_says() {
 #[test]
 fn a_refusal_names_the_role_the_unit_or_the_state() {
     let now = at("08-20 10:00");
-    let code =
-        |state, who: &Actor, act| permit(&Ticket { state, ..ticket() }, who, act, now).unwrap_err().code.as_str();
+    let code = |state, who: &Actor, act| {
+        permit(&Ticket { state, ..ticket() }, who, act, &office(), now).unwrap_err().code.as_str()
+    };
     let foreign = person("foreign liaison", FOREIGN, &[Role::Liaison, Role::Leader]);
     let own = person("lead's coordinator", LEAD, &[Role::Coordinator]);
     let own_approver = person("lead's approver", LEAD, &[Role::Approver]);
@@ -194,8 +195,8 @@ fn a_refusal_names_the_role_the_unit_or_the_state() {
 fn who_wrote_the_feedback_does_not_review_it_even_from_another_unit() {
     let moved = person("moved", BUREAU, &[Role::Coordinator]);
     let ticket = Ticket { state: State::Submitted, submitted_by: moved.user_id, ..ticket() };
-    assert_eq!(permit(&ticket, &moved, Act::Accept, at("08-20 10:00")).unwrap_err().code, Code::OwnWork);
+    assert_eq!(permit(&ticket, &moved, Act::Accept, &office(), at("08-20 10:00")).unwrap_err().code, Code::OwnWork);
     // An unknown author is nobody in particular, not the system.
     let unsigned = Ticket { submitted_by: None, ..ticket };
-    assert!(permit(&unsigned, &coordinator(), Act::Accept, at("08-20 10:00")).is_ok());
+    assert!(permit(&unsigned, &coordinator(), Act::Accept, &office(), at("08-20 10:00")).is_ok());
 }
