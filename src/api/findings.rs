@@ -161,6 +161,7 @@ pub async fn change_finding(call: Call, id: web::Path<String>, body: Body<Findin
 #[utoipa::path(tag = "findings", request_body = LateUnitsIn, responses((status = 200, body = LateUnitsOut)))]
 #[post("/findings/{id}/units")]
 pub async fn add_finding_units(call: Call, id: web::Path<String>, body: Body<LateUnitsIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let (version, lang) = (call.version, call.lang);
     call.write(body, move |tx, who, given| {
         let id = parsed(&id)?;

@@ -126,6 +126,7 @@ pub async fn change_user(call: Call, id: web::Path<String>, body: Body<UserChang
 #[utoipa::path(tag = "users", request_body = HandOverIn, responses((status = 200, body = HandOverOut)))]
 #[post("/users/{id}/hand-over")]
 pub async fn hand_over_user(call: Call, id: web::Path<String>, body: Body<HandOverIn>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let dry_run = given.dry_run;

@@ -175,6 +175,7 @@ fn service() -> Vec<Route> {
         },
         whole("DELETE /session", ALL, 204, nothing),
         whole("GET /me", ALL, 200, nothing),
+        whole("GET /statistics", OFFICE, 200, nothing),
         whole("GET /overview", ALL, 200, nothing),
         whole("GET /audit/verify", "va", 200, nothing),
         // Outside a sandbox it does not exist, for nobody.
@@ -222,6 +223,10 @@ fn people() -> Vec<Route> {
             body(json!({"login": login, "name": "新人", "roles": ["viewer"]}))
         }),
         kept("PATCH /users/{id}", "a", 200, |_, column, _| key(Rows::login(column)).json(json!({"name": "改名"}))),
+        kept("POST /users/{id}/hand-over", "a", 200, |_, column, _| {
+            let heir = if column == Column::OfB { "leader2" } else { "leader" };
+            key(Rows::login(column)).json(json!({"to": heir, "reason": "岗位调整", "dry_run": true}))
+        }),
         whole("GET /units", ALL, 200, nothing),
         Route {
             call: "GET /units/{id}",
@@ -289,6 +294,9 @@ fn notices() -> Vec<Route> {
             key(rows.drafted(column)).json(finding)
         }),
         seen("GET /findings/{id}", |rows, column, _| key(rows.finding(column, true))),
+        kept("POST /findings/{id}/units", "c", 200, |rows, column, _| {
+            key(rows.finding(column, true)).json(json!({"unit_ids": ["sjj"], "dry_run": true}))
+        }),
         kept("PATCH /findings/{id}", "c", 200, |rows, column, _| {
             key(rows.finding(column, false)).json(json!({"title": "改"}))
         }),

@@ -195,6 +195,17 @@ fn office() -> Vec<Route> {
         whole("GET /rules", "ca", 200, nothing),
         kept("GET /rules/{code}", "ca", 200, |rows, column, _| key(rows.rule(column))),
         kept("POST /rules/{code}", "ca", 303, rule),
+        whole("GET /hand-over", "a", 200, nothing),
+        whole("POST /hand-over", "a", 200, |_, _, _| {
+            sent(Vec::new(), json!({"from": "liaison", "to": "leader", "reason": "岗位调整"}))
+        }),
+        whole("GET /statistics", OFFICE, 200, nothing),
+        public("GET /notices/{code}/units", 303, |_, _, _| key("M1")),
+        kept("POST /notices/{code}/units", "c", 200, |rows, column, _| {
+            let finding = rows.finding(column, true);
+            let code = if column == Column::Absent { "M0".to_owned() } else { rows.last_notice() };
+            sent(vec![code], json!({"finding": finding, "unit_ids": "sjj"}))
+        }),
         whole("GET /calendar", ALL, 200, nothing),
         whole("POST /calendar", "a", 303, |rows, _, _| {
             let day = format!("2026-{:02}-{:02}", 5 + rows.next() % 6, 1 + rows.next() % 28);

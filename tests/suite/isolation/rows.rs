@@ -168,7 +168,7 @@ impl Rows {
         self.post("coordinator", "/notices", notice);
         for index in 0..findings {
             let finding = json!({"code": format!("F{index:02}"), "title": "栏目更新不及时", "text": "更新不及时",
-                                 "unit_ids": units});
+                                 "unit_ids": units, "open_ended": true});
             self.post("coordinator", &format!("/notices/{code}/findings"), finding);
         }
         let asked = json!([{"code": "R1", "text": "落实制度", "unit_ids": units}]);
@@ -294,6 +294,11 @@ impl Rows {
         let code = if is_issued { self.notice(&units, 1) } else { self.draft(&units, 1) };
         let found = self.app.by("coordinator").get(&format!("/api/v1/notices/{code}/findings")).is(200);
         found.at("/items/0/id")
+    }
+
+    /// The code of the notice made last.
+    pub fn last_notice(&self) -> String {
+        format!("M{}", self.notices)
     }
 
     /// A notice that is issued to one unit only.
