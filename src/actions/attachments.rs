@@ -5,6 +5,7 @@ use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::id::{AttachmentId, TicketId};
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
+use crate::domain::ticket::{SPEAKERS, role_required};
 use crate::store::attachments::{self, AttachmentRow};
 use crate::store::users;
 use crate::transaction::{Outcome, Tx};
@@ -21,8 +22,17 @@ pub struct NewFile {
     pub size_bytes: u64,
 }
 
+/// Whoever changes nothing sends no files either.
+///
+/// # Errors
+/// When the actor's only role is to read.
+pub fn may_send(actor: &Actor) -> Outcome<()> {
+    if actor.only_reads() { Err(role_required(SPEAKERS).into()) } else { Ok(()) }
+}
+
 /// Notes uploads as the actor's own. Until they belong to something, nobody else sees them.
 pub fn keep(tx: &mut Tx<'_>, actor: &Actor, files: Vec<NewFile>) -> Outcome<Vec<AttachmentId>> {
+    may_send(actor)?;
     let rows: Vec<AttachmentRow> = files
         .into_iter()
         .map(|file| AttachmentRow {

@@ -3,7 +3,7 @@
 
 use crate::actions::calendars;
 use crate::actions::record::check_version;
-use crate::actions::tickets::{Held, act, hold, next_lead, open};
+use crate::actions::tickets::{Held, act, hold, may, next_lead, open};
 use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, TEXT};
@@ -14,7 +14,7 @@ use crate::domain::vocabulary::Pending;
 use crate::domain::words::Lang;
 use crate::store::events;
 use crate::store::requests::{self, RequestRow};
-use crate::transaction::{Outcome, Tx};
+use crate::transaction::{Outcome, Read, Tx};
 use chrono::NaiveDate;
 use serde_json::Value;
 
@@ -159,6 +159,16 @@ fn open_request(
     still_asked(tx, &request)?;
     permit(&held.ticket, actor, decision, &tx.office, tx.now)?;
     Ok((request, held))
+}
+
+/// Is the request's ticket in sight, and its decision this actor's? `open_request` without a change in mind.
+///
+/// # Errors
+/// The refusal that `open_request` would answer.
+pub fn may_decide(read: &mut Read<'_>, actor: &Actor, id: &str, (kind, decision): (Pending, Act)) -> Outcome<()> {
+    let id: EventId = id.parse().map_err(|_not_an_id| Refusal::missing())?;
+    let request = requests::find(read.conn, id, kind)?.ok_or_else(Refusal::missing)?;
+    may(read, actor, &request.ticket_id.to_string(), decision)
 }
 
 /// Refuses a request that was decided or has lapsed.

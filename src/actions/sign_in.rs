@@ -10,6 +10,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::secret::hash_secret;
+use crate::domain::vocabulary::Role;
 use crate::queries::people::Touch;
 use crate::store::sessions::SessionRow;
 use crate::store::users::UserRow;
@@ -20,6 +21,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -52,6 +54,7 @@ pub struct Hashing {
     strangers: Mutex<HashMap<[u8; 32], Standing>>,
     /// Of failures that go on record.
     throttle: Throttle,
+    computed: AtomicU64,
 }
 
 impl Default for Hashing {
@@ -61,6 +64,7 @@ impl Default for Hashing {
             working: Arc::new(Semaphore::new(AT_ONCE)),
             strangers: Mutex::default(),
             throttle: Throttle::default(),
+            computed: AtomicU64::new(0),
         }
     }
 }
@@ -156,14 +160,15 @@ pub async fn change_password(
     if let Some(seconds) = standing(&user).wait(world.clock.machine_now()) {
         return Err(Refusal::new(Code::SignInSlowedDown).with("seconds", seconds).into());
     }
-    if !hashing.verify(old, user.password_hash.clone()).await? {
+    let held = user.password_hash.clone();
+    if !hashing.verify(old, held.clone()).await? {
         let left_out = hashing.admit_failure(&user, world.clock.machine_now());
         world.write(move |tx| note_failure(tx, id, left_out)).await?;
         return Err(Refusal::field(Fault::at("/old_password", Code::SignInFailed)).into());
     }
     let hash = hashing.hash(new).await?;
     let actor = actor.clone();
-    world.write(move |tx| set_own_password(tx, &actor, hash, session)).await
+    world.write(move |tx| set_own_password(tx, &actor, (held, hash), session)).await
 }
 
 fn standing(user: &UserRow) -> Standing {
@@ -217,6 +222,21 @@ pub fn sign_out(tx: &mut Tx<'_>, actor: &Actor, session: SessionId) -> Outcome<(
     Ok(())
 }
 
+/// Ends any session of the actor's own, or of anybody's for the admin: whoever holds its cookie is out at once.
+///
+/// # Errors
+/// When it isn't there, or is another's and the actor no admin.
+pub fn end_session(tx: &mut Tx<'_>, actor: &Actor, id: SessionId) -> Outcome<()> {
+    let row = sessions::find(tx.conn, id)?.ok_or_else(Refusal::missing)?;
+    if actor.user_id != Some(row.user_id) && actor.require(&[Role::Admin]).is_err() {
+        return Err(Refusal::missing().into());
+    }
+    users::lock(tx.conn, row.user_id)?;
+    sessions::end(tx.conn, id)?;
+    record(tx, actor, Stream::User(row.user_id), "user.session_ended", &json!({ "session": id }))?;
+    Ok(())
+}
+
 /// Notes that a token or a session is in use. Says nothing about the person, so it is no event.
 pub fn touch(tx: &mut Tx<'_>, what: Touch) -> Outcome<()> {
     match what {
@@ -259,9 +279,16 @@ impl Hashing {
         Ok(self.at_leisure(move || hash_password(&password)).await??)
     }
 
+    /// How many passwords were hashed since the start.
+    #[must_use]
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
     async fn at_leisure<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().ok().ok_or(StoreError::Busy)?;
         let turn = Arc::clone(&self.working).acquire_owned().await.ok().ok_or(StoreError::Busy)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
             drop((turn, admitted));
@@ -291,6 +318,11 @@ impl Hashing {
             *held = held.after_failure(now);
         }
     }
+}
+
+/// Makes what signing in compares strangers with, so that the first of them waits no longer than anybody. Blocks.
+pub fn prepare() {
+    nobodys_hash();
 }
 
 /// A hash that no password has, for logins that nobody has.

@@ -17,7 +17,7 @@ use crate::store::attachments::Owner;
 use crate::store::tickets::TicketRow;
 use crate::store::{attachments as files, events, feedback, milestones, tickets, units};
 use crate::text_enum;
-use crate::transaction::{Outcome, Tx};
+use crate::transaction::{Outcome, Read, Tx};
 use chrono::NaiveDate;
 
 text_enum! {
@@ -229,8 +229,10 @@ pub fn decide_milestone(
     check_version(version, held.row.version)?;
     entitled(&held.ticket, actor, Act::DecideMilestone)?;
     let id = milestone.parse::<MilestoneId>().ok();
-    let known = held.ticket.milestones.iter().find(|held| Some(held.id) == id);
-    let id = known.map(|milestone| milestone.id).ok_or_else(Refusal::missing)?;
+    // Also those of a ticket that is carried no more: they are there, and nothing is decided about them.
+    let known = milestones::of_tickets(tx.conn, &[held.row.id])?;
+    let known = known.into_iter().find(|(_, milestone)| Some(milestone.id) == id);
+    let id = known.map(|(_, milestone)| milestone.id).ok_or_else(Refusal::missing)?;
     permit(&held.ticket, actor, Act::DecideMilestone, &tx.office, tx.now)?;
     let mut check = Check::new();
     let reason = if reached {
@@ -309,6 +311,16 @@ pub fn reassign(
     act(tx, actor, &held, Command::Reassign { reason, unit, due_on })
 }
 
+/// Is the ticket in sight, and `wanted` this actor's to do, whatever its state? `open` without a change in mind.
+///
+/// # Errors
+/// The refusal that `open` would answer.
+pub fn may(read: &mut Read<'_>, actor: &Actor, key: &str, wanted: Act) -> Outcome<()> {
+    let row = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
+    let co_units = tickets::co_units_of(read.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
+    Ok(entitled(&row.ticket(co_units), actor, wanted)?)
+}
+
 /// A ticket that is locked for a change: its row and its facts.
 pub(super) struct Held {
     pub row: TicketRow,
@@ -336,6 +348,10 @@ pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
     let row = tickets::lock(tx.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
     let co_units = tickets::co_units_of(tx.conn, &[row.id])?.into_iter().map(|(_, unit)| unit).collect();
     let mut ticket = row.ticket(co_units);
+    // Whoever had to wait for the lock was looked up before it: the ticket may have been given away meanwhile.
+    if !actor.scope.sees(&ticket.units()) {
+        return Err(Refusal::missing().into());
+    }
     // A ticket that is not carried gets new ones when it is.
     if row.state == State::Carried {
         ticket.milestones = milestones::of_tickets(tx.conn, &[row.id])?.into_iter().map(|(_, one)| one).collect();

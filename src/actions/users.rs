@@ -195,15 +195,19 @@ pub fn change(
     Ok(row.id)
 }
 
-/// The actor's own new password, hashed already; ends their sessions but this one.
+/// The actor's own new password in place of the old one, both hashed already; ends their sessions but this one.
 pub(super) fn set_own_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    password_hash: String,
+    (old, password_hash): (Option<String>, String),
     session: Option<SessionId>,
 ) -> Outcome<()> {
     let id = actor.user_id.ok_or_else(Refusal::missing)?;
     let held = users::lock(tx.conn, id)?.ok_or_else(Refusal::missing)?;
+    // The admin may have set another one since the old one was found right.
+    if held.password_hash != old || !held.active {
+        return Err(Refusal::field(Fault::at("/old_password", Code::SignInFailed)).into());
+    }
     let seq = record(tx, actor, Stream::User(id), "user.password_changed", &json!({}))?;
     let row = UserRow { password_hash: Some(password_hash), version: seq, updated_at: tx.now, ..held.clone() };
     must_be_saved(users::save(tx.conn, &row, held.version)?, held.version)?;

@@ -50,7 +50,8 @@ pub struct Uploaded {
 )]
 #[post("/attachments")]
 pub async fn upload_attachments(call: Call, form: Multipart) -> Answer {
-    let who = call.state.admit(&call.credentials).await?;
+    let call = call.after(|_, who| attachments::may_send(who));
+    let who = call.let_in().await?;
     if let Some(user) = who.user_id {
         call.state.limits.upload(user, call.state.world.clock.machine_now())?;
     }
@@ -101,7 +102,7 @@ pub async fn get_attachment(call: Call, path: web::Path<String>, request: HttpRe
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, file.media_type))
         .insert_header((CONTENT_DISPOSITION, disposition(&file.name)))
-        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
+        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .insert_header((ETAG, tag))
         .body(SizedStream::new(u64::try_from(file.size).unwrap_or(0), bytes)))

@@ -28,6 +28,7 @@ pub async fn list_audit(call: Call, list: List<RecordQuery>) -> Answer {
 #[utoipa::path(tag = "audit", responses((status = 200, body = Verdict)))]
 #[get("/audit/verify")]
 pub async fn verify_audit(call: Call) -> Answer {
+    let call = call.only(&[Role::Admin, Role::Viewer]);
     call.read((), |read, who, ()| {
         who.require(&[Role::Admin, Role::Viewer])?;
         Reply::json(&audit::verify(read)?)

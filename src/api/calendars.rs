@@ -8,6 +8,7 @@ use crate::api::reminder_rules::DryRun;
 use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::refusal::{Code, Fault, Place, Refusal};
+use crate::domain::vocabulary::Role;
 use crate::queries::calendars::{self, CalendarYear};
 use actix_web::{get, put, web};
 use chrono::{Datelike, NaiveDate};
@@ -90,6 +91,7 @@ pub async fn set_calendar_day(
     dry: Params<DryRun>,
     body: Body<DayChange>,
 ) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let (code, date) = path.into_inner();
     let version = call.version;
     let intent = move |(_, change): (DryRun, DayChange)| {

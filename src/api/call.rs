@@ -6,6 +6,7 @@
 use crate::actions::idempotency::{self as once, Asked, Kept};
 use crate::api::{etag, idempotency, openapi};
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::vocabulary::Role;
 use crate::domain::words::Lang;
 use crate::http::context::Context;
 use crate::http::identity::Credentials;
@@ -21,6 +22,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use std::future::{Ready, ready};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// What handlers give back.
 pub type Answer = Result<Reply, Fault>;
@@ -62,6 +64,9 @@ impl<A: Input, B: Input> Input for (A, B) {
     }
 }
 
+/// May whoever asks do this at all?
+type Gate = Arc<dyn Fn(&mut Read<'_>, &Identity) -> Outcome<()> + Send + Sync>;
+
 /// Stands first among a handler's arguments: a request without credentials goes no further.
 pub struct Call {
     pub state: State,
@@ -76,6 +81,8 @@ pub struct Call {
     target: String,
     /// What is wrong with the query's names, told once it is known who asks.
     misnamed: Option<Refusal>,
+    /// Asked before that, and before what is wrong with the body.
+    gate: Option<Gate>,
 }
 
 impl FromRequest for Call {
@@ -103,8 +110,23 @@ impl Call {
             method: request.method().to_string(),
             target: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
             misnamed: openapi::misnamed(request),
+            gate: None,
             state,
         })
+    }
+
+    /// Only for these roles: whoever holds none of them hears that, and nothing of what is wrong with what they sent.
+    #[must_use]
+    pub fn only(self, roles: &'static [Role]) -> Self {
+        self.after(|_, who| Ok(who.require(roles)?))
+    }
+
+    /// As `only`, for what depends on the row that is named. Asked only where what was sent doesn't fit: whatever fits is
+    /// decided by the act itself, in its own transaction.
+    #[must_use]
+    pub fn after(mut self, gate: impl Fn(&mut Read<'_>, &Identity) -> Outcome<()> + Send + Sync + 'static) -> Self {
+        self.gate = Some(Arc::new(gate));
+        self
     }
 
     /// Looks. The closure gets the snapshot, who asks, and what the handler took.
@@ -116,8 +138,14 @@ impl Call {
         I: Input,
         F: FnOnce(&mut Read<'_>, &Identity, I::Value) -> Outcome<Reply> + Send + 'static,
     {
-        let input = self.settle(input);
-        let road = move |read: &mut Read<'_>, who: &Identity| f(read, who, input?);
+        let (input, gate) = (self.settle(input), self.gate);
+        let road = move |read: &mut Read<'_>, who: &Identity| match input {
+            Ok(input) => f(read, who, input),
+            Err(refusal) => {
+                pass(gate.as_ref(), read, who)?;
+                Err(refusal.into())
+            }
+        };
         Ok(self.state.read(&self.credentials, road).await?)
     }
 
@@ -148,7 +176,7 @@ impl Call {
             Ok(input) => input,
             // Whoever may not change anything is told that first; no writer has to wait for it.
             Err(refusal) => {
-                self.state.admit(&self.credentials).await?;
+                self.let_in().await?;
                 return Err(refusal.into());
             }
         };
@@ -173,7 +201,7 @@ impl Call {
     /// When the caller isn't let in, or too many wait.
     pub async fn hash(&self, password: Option<String>) -> Result<Option<String>, Fault> {
         let Some(password) = password else { return Ok(None) };
-        self.state.admit(&self.credentials).await?;
+        self.let_in().await?;
         Ok(Some(self.state.hashing.hash(password).await?))
     }
 
@@ -182,7 +210,7 @@ impl Call {
     /// # Errors
     /// Whatever is refused on the way.
     pub async fn admit<I: Input>(self, input: I) -> Result<(Identity, I::Value), Fault> {
-        let who = self.state.admit(&self.credentials).await?;
+        let who = self.let_in().await?;
         Ok((who, self.settle(input)?))
     }
 
@@ -192,12 +220,25 @@ impl Call {
         self.key.as_deref()
     }
 
+    /// Whoever may change something, and this.
+    ///
+    /// # Errors
+    /// Whatever is refused on the way.
+    pub async fn let_in(&self) -> Outcome<Identity> {
+        let gate = self.gate.clone();
+        self.state.admit_if(&self.credentials, move |read, who| pass(gate.as_ref(), read, who)).await
+    }
+
     fn settle<I: Input>(&self, input: I) -> Result<I::Value, Refusal> {
         match &self.misnamed {
             Some(refusal) => Err(refusal.clone()),
             None => input.settle(),
         }
     }
+}
+
+fn pass(gate: Option<&Gate>, read: &mut Read<'_>, who: &Identity) -> Outcome<()> {
+    gate.map_or(Ok(()), |gate| gate(read, who))
 }
 
 /// The id in a path; what isn't even shaped like one is not there.

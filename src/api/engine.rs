@@ -3,6 +3,7 @@
 use crate::actions::clock;
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::routes::Routes;
+use crate::domain::vocabulary::Role;
 use crate::queries::engine::{self, EngineOut};
 use actix_web::{get, post};
 
@@ -14,6 +15,7 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "messages", responses((status = 200, body = EngineOut)))]
 #[get("/engine")]
 pub async fn get_engine(call: Call) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read((), |read, who, ()| Reply::json(&engine::get(read, who)?)).await
 }
 
@@ -21,6 +23,7 @@ pub async fn get_engine(call: Call) -> Answer {
 #[utoipa::path(tag = "messages", responses((status = 200, body = EngineOut)))]
 #[post("/engine/accept-clock")]
 pub async fn accept_clock(call: Call) -> Answer {
+    let call = call.only(&[Role::Admin]);
     call.write((), |tx, who, ()| {
         clock::accept(tx, who)?;
         Reply::json(&engine::get(&mut tx.read(), who)?)

@@ -8,7 +8,7 @@ use crate::api::params::{List, Listed, Paging};
 use crate::api::routes::Routes;
 use crate::domain::id::{AttachmentId, FeedbackId};
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::WorkResult;
+use crate::domain::vocabulary::{Role, WorkResult};
 use crate::queries::feedback::{self as views, FeedbackOut, FeedbackQuery, Receipt};
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
@@ -90,6 +90,7 @@ pub async fn list_feedback(call: Call, list: List<FeedbackQuery>) -> Answer {
 #[utoipa::path(tag = "feedback", request_body = FeedbackIn, responses((status = 201, body = FeedbackOut)))]
 #[post("/feedback")]
 pub async fn submit_feedback(call: Call, body: Body<FeedbackIn>) -> Answer {
+    let call = call.only(&[Role::Liaison, Role::Leader, Role::Coordinator]);
     call.write(body, |tx, who, given| {
         let id = feedback::submit(tx, who, &given.into())?;
         let letter = views::get(&mut tx.read(), who, id)?;

@@ -10,7 +10,7 @@ use crate::api::routes::Routes;
 use crate::domain::id::{AssetId, FindingId};
 use crate::domain::patch::Patch;
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::Severity;
+use crate::domain::vocabulary::{Role, Severity};
 use crate::queries::notices::{self as views, FindingOut};
 use actix_web::{get, patch, post, web};
 use chrono::NaiveDate;
@@ -122,6 +122,7 @@ pub async fn list_findings(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "findings", request_body = NewFinding, responses((status = 201, body = FindingOut)))]
 #[post("/notices/{id}/findings")]
 pub async fn add_finding(call: Call, id: web::Path<String>, body: Body<NewFinding>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     call.write(body, move |tx, who, new| {
         let id = findings::add(tx, who, &id, &fields(new))?;
         let finding = views::finding(&mut tx.read(), who, id)?;
@@ -145,6 +146,7 @@ pub async fn get_finding(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "findings", request_body = FindingChange, responses((status = 200, body = FindingOut)))]
 #[patch("/findings/{id}")]
 pub async fn change_finding(call: Call, id: web::Path<String>, body: Body<FindingChange>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write(body, move |tx, who, change| {
         let id = findings::update(tx, who, parsed(&id)?, version, &changed(change))?;
@@ -159,6 +161,7 @@ pub async fn change_finding(call: Call, id: web::Path<String>, body: Body<Findin
 #[utoipa::path(tag = "findings", request_body = LateUnitsIn, responses((status = 200, body = LateUnitsOut)))]
 #[post("/findings/{id}/units")]
 pub async fn add_finding_units(call: Call, id: web::Path<String>, body: Body<LateUnitsIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let (version, lang) = (call.version, call.lang);
     call.write(body, move |tx, who, given| {
         let id = parsed(&id)?;

@@ -6,6 +6,7 @@ use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
 use crate::api::routes::Routes;
 use crate::domain::id::MessageId;
+use crate::domain::vocabulary::Role;
 use crate::queries::messages::{self, MessageDetails, MessageOut, MessageQuery};
 use actix_web::{get, post, web};
 
@@ -18,6 +19,7 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "messages", params(Paging, MessageQuery), responses((status = 200, body = ListOf<MessageOut>)))]
 #[get("/messages")]
 pub async fn list_messages(call: Call, list: List<MessageQuery>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read(list, |read, who, Listed { page, filter }| {
         let slice = messages::list(read, who, &filter, &page.ask)?;
         Reply::list(&page, slice)
@@ -29,6 +31,7 @@ pub async fn list_messages(call: Call, list: List<MessageQuery>) -> Answer {
 #[utoipa::path(tag = "messages", responses((status = 200, body = MessageDetails)))]
 #[get("/messages/{id}")]
 pub async fn get_message(call: Call, key: web::Path<String>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read((), move |read, who, ()| {
         let message = messages::get(read, who, id(&key)?)?;
         Reply::row(&message, message.message.version)
@@ -65,6 +68,7 @@ pub async fn cancel_message(call: Call, key: web::Path<String>) -> Answer {
 }
 
 async fn operate(call: Call, key: web::Path<String>, operation: Operation) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write((), move |tx, who, ()| {
         let id: MessageId = id(&key)?;

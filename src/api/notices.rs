@@ -14,7 +14,7 @@ use crate::domain::patch::Patch;
 use crate::domain::refusal::{Fault, Place};
 use crate::domain::reminder::Anchor;
 use crate::domain::ticket::Ticket;
-use crate::domain::vocabulary::{AssetKind, LookBackPolicy};
+use crate::domain::vocabulary::{AssetKind, LookBackPolicy, Role};
 use crate::domain::words::Lang;
 use crate::queries::names::{UnitNames, UnitRef};
 use crate::queries::notices::{self as views, Coverage, NoticeOut, NoticeQuery, RequirementOut};
@@ -209,6 +209,7 @@ pub async fn list_notices(call: Call, list: List<NoticeQuery>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = NewNotice, responses((status = 201, body = NoticeOut)))]
 #[post("/notices")]
 pub async fn create_notice(call: Call, body: Body<NewNotice>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     call.write(body, |tx, who, new| {
         let code = new.code.clone();
         let id = notices::create(tx, who, &code, &fields(new))?;
@@ -233,6 +234,7 @@ pub async fn get_notice(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = NoticeChange, responses((status = 200, body = NoticeOut)))]
 #[patch("/notices/{id}")]
 pub async fn change_notice(call: Call, id: web::Path<String>, body: Body<NoticeChange>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write(body, move |tx, who, change| {
         let id = notices::update(tx, who, &id, version, &changed(change))?;
@@ -245,6 +247,7 @@ pub async fn change_notice(call: Call, id: web::Path<String>, body: Body<NoticeC
 #[utoipa::path(tag = "notices", responses((status = 200, body = Coverage)))]
 #[get("/notices/{id}/coverage")]
 pub async fn get_coverage(call: Call, id: web::Path<String>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read((), move |read, who, ()| coverage(&views::coverage(read, who, &id)?)).await
 }
 
@@ -252,6 +255,7 @@ pub async fn get_coverage(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = Vec<CoverageIn>, responses((status = 200, body = Coverage)))]
 #[put("/notices/{id}/coverage")]
 pub async fn replace_coverage(call: Call, id: web::Path<String>, body: Body<Rows<CoverageIn>>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let rows: Vec<NewCoverage> = given.0.into_iter().map(NewCoverage::from).collect();
@@ -272,6 +276,7 @@ pub async fn list_requirements(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "notices", request_body = Vec<RequirementIn>, responses((status = 200, body = ListOf<RequirementOut>)))]
 #[put("/notices/{id}/requirements")]
 pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<Rows<RequirementIn>>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let rows = given.0.into_iter();
@@ -287,6 +292,7 @@ pub async fn replace_requirements(call: Call, id: web::Path<String>, body: Body<
 #[utoipa::path(tag = "notices", request_body = IssueIn, responses((status = 200, body = IssueOut)))]
 #[post("/notices/{id}/issue")]
 pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let (version, lang) = (call.version, call.lang);
     call.write(body, move |tx, who, given| {
         let issued =
@@ -304,6 +310,7 @@ pub async fn issue_notice(call: Call, id: web::Path<String>, body: Body<IssueIn>
 #[utoipa::path(tag = "notices", request_body = EmptyIn, responses((status = 200, body = NoticeOut)))]
 #[post("/notices/{id}/close")]
 pub async fn close_notice(call: Call, id: web::Path<String>, body: Body<EmptyIn>) -> Answer {
+    let call = call.only(&[Role::Coordinator]);
     let version = call.version;
     call.write(body, move |tx, who, _| {
         let id = notices::close(tx, who, &id, version)?;

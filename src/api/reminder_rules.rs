@@ -1,6 +1,6 @@
 //! `/reminder-rules`: who is reminded of what and when; tried first with `dry_run`.
 
-use crate::actions::reminder_rules::{self as acts, Intent, RuleChange};
+use crate::actions::reminder_rules::{self as acts, Intent, KEEPERS, RuleChange};
 use crate::actions::replan::Replanned;
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
@@ -42,6 +42,7 @@ pub struct RuleTried {
 #[utoipa::path(tag = "reminders", params(Paging), responses((status = 200, body = ListOf<RuleOut>)))]
 #[get("/reminder-rules")]
 pub async fn list_reminder_rules(call: Call, list: List<NoFilter>) -> Answer {
+    let call = call.only(&KEEPERS);
     call.read(list, |read, who, Listed { page, .. }| {
         let slice = views::list(read, who, &page.ask)?;
         Reply::list(&page, slice)
@@ -55,6 +56,7 @@ pub async fn list_reminder_rules(call: Call, list: List<NoFilter>) -> Answer {
     responses((status = 201, body = RuleOut), (status = 200, body = RuleTried)))]
 #[post("/reminder-rules")]
 pub async fn create_reminder_rule(call: Call, dry: Params<DryRun>, body: Body<RuleChange>) -> Answer {
+    let call = call.only(&KEEPERS);
     if dry.peek().is_some_and(|dry| dry.dry_run) {
         return tried(call, (dry, body), |(_, given)| Intent::Make(Box::new(given))).await;
     }
@@ -70,6 +72,7 @@ pub async fn create_reminder_rule(call: Call, dry: Params<DryRun>, body: Body<Ru
 #[utoipa::path(tag = "reminders", responses((status = 200, body = RuleOut)))]
 #[get("/reminder-rules/{code}")]
 pub async fn get_reminder_rule(call: Call, code: web::Path<String>) -> Answer {
+    let call = call.only(&KEEPERS);
     call.read((), move |read, who, ()| {
         let rule = views::get(read, who, &code)?;
         Reply::row(&rule, rule.version)
@@ -88,6 +91,7 @@ pub async fn change_reminder_rule(
     dry: Params<DryRun>,
     body: Body<RuleChange>,
 ) -> Answer {
+    let call = call.only(&KEEPERS);
     let (code, version) = (code.into_inner(), call.version);
     let intent = move |(_, change): (DryRun, RuleChange)| Intent::Change { code, version, change: Box::new(change) };
     if dry.peek().is_some_and(|dry| dry.dry_run) {
@@ -106,6 +110,7 @@ pub async fn change_reminder_rule(
 #[utoipa::path(tag = "reminders", params(DryRun), responses((status = 204), (status = 200, body = RuleTried)))]
 #[delete("/reminder-rules/{code}")]
 pub async fn delete_reminder_rule(call: Call, code: web::Path<String>, dry: Params<DryRun>) -> Answer {
+    let call = call.only(&KEEPERS);
     let (code, version) = (code.into_inner(), call.version);
     let intent = move |_: DryRun| Intent::Remove { code, version };
     if dry.peek().is_some_and(|dry| dry.dry_run) {

@@ -5,6 +5,7 @@ use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, NoFilter, Paging, Params};
 use crate::api::routes::Routes;
+use crate::domain::vocabulary::Role;
 use crate::queries::rehearsal::{self, Rehearsal, Span};
 use crate::queries::reminders::{self, ReminderOut, ReminderQuery};
 use crate::queries::why::{self, WhyOut, WhyQuery};
@@ -19,6 +20,7 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "reminders", params(Paging, ReminderQuery), responses((status = 200, body = ListOf<ReminderOut>)))]
 #[get("/reminders")]
 pub async fn list_reminders(call: Call, list: List<ReminderQuery>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read(list, |read, who, Listed { page, filter }| {
         let slice = reminders::list(read, who, &filter, &page.ask)?;
         Reply::list(&page, slice)
@@ -42,6 +44,7 @@ pub async fn list_ticket_reminders(call: Call, id: web::Path<String>, list: List
 #[utoipa::path(tag = "reminders", request_body = Span, responses((status = 200, body = Rehearsal)))]
 #[post("/reminders/rehearsal")]
 pub async fn rehearse_reminders(call: Call, body: Body<Span>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read(body, |read, who, span| Reply::json(&rehearsal::rehearse(read, who, span)?)).await
 }
 

@@ -4,8 +4,10 @@ use crate::actions::requests::{self, NewExtension, Requested};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::routes::Routes;
-use crate::api::tickets::row;
+use crate::api::tickets::{may, row};
 use crate::domain::id::EventId;
+use crate::domain::ticket::Act;
+use crate::domain::vocabulary::Pending;
 use crate::queries::people::Identity;
 use crate::queries::requests::{self as asked, ExtensionOut, ObjectionOut};
 use crate::queries::tickets::{self as views, TicketOut};
@@ -81,6 +83,7 @@ pub struct RequestOut {
 #[utoipa::path(tag = "requests", request_body = ExtensionIn, responses((status = 201, body = RequestOut)))]
 #[post("/tickets/{id}/extensions")]
 pub async fn ask_extension(call: Call, id: web::Path<String>, body: Body<ExtensionIn>) -> Answer {
+    let call = may(call, &id, Act::AskExtension);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let asked = NewExtension {
@@ -110,6 +113,7 @@ pub async fn get_extension(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "requests", request_body = ExtensionDecisionIn, responses((status = 200, body = TicketOut)))]
 #[post("/extensions/{id}/decision")]
 pub async fn decide_extension(call: Call, id: web::Path<String>, body: Body<ExtensionDecisionIn>) -> Answer {
+    let call = may_decide(call, &id, (Pending::Extension, Act::DecideExtension));
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let decision = (given.approve, given.to, given.reason.as_str());
@@ -123,6 +127,7 @@ pub async fn decide_extension(call: Call, id: web::Path<String>, body: Body<Exte
 #[utoipa::path(tag = "requests", request_body = ObjectionIn, responses((status = 201, body = RequestOut)))]
 #[post("/tickets/{id}/objections")]
 pub async fn object_ticket(call: Call, id: web::Path<String>, body: Body<ObjectionIn>) -> Answer {
+    let call = may(call, &id, Act::Object);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let made = requests::object(tx, who, &id, version, (&given.reason, &given.proposed_unit_id))?;
@@ -146,6 +151,7 @@ pub async fn get_objection(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "requests", request_body = ObjectionDecisionIn, responses((status = 200, body = TicketOut)))]
 #[post("/objections/{id}/decision")]
 pub async fn decide_objection(call: Call, id: web::Path<String>, body: Body<ObjectionDecisionIn>) -> Answer {
+    let call = may_decide(call, &id, (Pending::Objection, Act::DecideObjection));
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let decision = (given.uphold, given.unit_id.as_deref(), given.reason.as_str());
@@ -153,6 +159,11 @@ pub async fn decide_objection(call: Call, id: web::Path<String>, body: Body<Obje
         row(tx, who, ticket)
     })
     .await
+}
+
+fn may_decide(call: Call, id: &str, (kind, decision): (Pending, Act)) -> Call {
+    let id = id.to_owned();
+    call.after(move |read, who| requests::may_decide(read, who, &id, (kind, decision)))
 }
 
 fn requested(tx: &mut Tx<'_>, who: &Identity, made: Requested, kind: &str) -> Outcome<Reply> {

@@ -3,6 +3,7 @@
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::params::Params;
 use crate::api::routes::Routes;
+use crate::domain::vocabulary::Role;
 use crate::queries::statistics::{self, Statistics, StatisticsQuery};
 use actix_web::get;
 
@@ -21,5 +22,6 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "desk", params(StatisticsQuery), responses((status = 200, body = Statistics)))]
 #[get("/statistics")]
 pub async fn get_statistics(call: Call, query: Params<StatisticsQuery>) -> Answer {
+    let call = call.only(&Role::OFFICE);
     call.read(query, |read, who, query| Reply::json(&statistics::statistics(read, who, &query)?)).await
 }

@@ -8,7 +8,7 @@ use crate::api::params::{List, Listed, NoFilter, Paging};
 use crate::api::routes::Routes;
 use crate::domain::deadline::Explanation;
 use crate::domain::id::{AttachmentId, TicketId};
-use crate::domain::ticket::{Command, NewMilestone};
+use crate::domain::ticket::{Act, Command, NewMilestone};
 use crate::domain::vocabulary::LookBackOutcome;
 use crate::queries::people::Identity;
 use crate::queries::tickets::{self as views, TicketOut, TicketQuery};
@@ -211,6 +211,7 @@ pub async fn explain_deadline(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "tickets", request_body = AcknowledgeIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/acknowledge")]
 pub async fn acknowledge_ticket(call: Call, id: web::Path<String>, body: Body<AcknowledgeIn>) -> Answer {
+    let call = may(call, &id, Act::Acknowledge);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let id = tickets::acknowledge(tx, who, &id, version, &given.handler)?;
@@ -223,6 +224,7 @@ pub async fn acknowledge_ticket(call: Call, id: web::Path<String>, body: Body<Ac
 #[utoipa::path(tag = "tickets", request_body = ProgressIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/progress")]
 pub async fn log_progress(call: Call, id: web::Path<String>, body: Body<ProgressIn>) -> Answer {
+    let call = may(call, &id, Act::Progress);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let progress = Progress {
@@ -245,6 +247,7 @@ pub async fn log_progress(call: Call, id: web::Path<String>, body: Body<Progress
 #[utoipa::path(tag = "tickets", request_body = ReviewIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/review")]
 pub async fn review_ticket(call: Call, id: web::Path<String>, body: Body<ReviewIn>) -> Answer {
+    let call = may(call, &id, Act::Accept);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let id = tickets::review(tx, who, &id, version, (given.decision, &given.reason), given.due_on)?;
@@ -257,6 +260,7 @@ pub async fn review_ticket(call: Call, id: web::Path<String>, body: Body<ReviewI
 #[utoipa::path(tag = "tickets", request_body = LookBackIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/look-back")]
 pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<LookBackIn>) -> Answer {
+    let call = may(call, &id, Act::PassLookBack);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let found = tickets::LookBack {
@@ -277,6 +281,7 @@ pub async fn look_back_ticket(call: Call, id: web::Path<String>, body: Body<Look
 #[utoipa::path(tag = "tickets", request_body = DueDateIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/due-date")]
 pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDateIn>) -> Answer {
+    let call = may(call, &id, Act::MoveDueDate);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         perform(tx, who, &id, version, Command::MoveDueDate { to: given.to, reason: given.reason })
@@ -288,6 +293,7 @@ pub async fn move_due_date(call: Call, id: web::Path<String>, body: Body<DueDate
 #[utoipa::path(tag = "tickets", request_body = CarryIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/carry")]
 pub async fn carry_ticket(call: Call, id: web::Path<String>, body: Body<CarryIn>) -> Answer {
+    let call = may(call, &id, Act::Carry);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let id = tickets::carry(tx, who, &id, version, (&given.reason, &given.milestones))?;
@@ -304,6 +310,7 @@ pub async fn decide_milestone(
     path: web::Path<(String, String)>,
     body: Body<MilestoneDecisionIn>,
 ) -> Answer {
+    let call = may(call, &path.0, Act::DecideMilestone);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let (id, milestone) = path.into_inner();
@@ -318,6 +325,7 @@ pub async fn decide_milestone(
 #[utoipa::path(tag = "tickets", request_body = ReasonIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/cancel")]
 pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonIn>) -> Answer {
+    let call = may(call, &id, Act::Cancel);
     let version = call.version;
     call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Cancel { reason: given.reason }))
         .await
@@ -327,6 +335,7 @@ pub async fn cancel_ticket(call: Call, id: web::Path<String>, body: Body<ReasonI
 #[utoipa::path(tag = "tickets", request_body = ReopenIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/reopen")]
 pub async fn reopen_ticket(call: Call, id: web::Path<String>, body: Body<ReopenIn>) -> Answer {
+    let call = may(call, &id, Act::Reopen);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         perform(tx, who, &id, version, Command::Reopen { reason: given.reason, due_on: given.due_on })
@@ -338,6 +347,7 @@ pub async fn reopen_ticket(call: Call, id: web::Path<String>, body: Body<ReopenI
 #[utoipa::path(tag = "tickets", request_body = ReassignIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/reassign")]
 pub async fn reassign_ticket(call: Call, id: web::Path<String>, body: Body<ReassignIn>) -> Answer {
+    let call = may(call, &id, Act::Reassign);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let to = (given.reason.as_str(), given.unit_id.as_str(), given.due_on);
@@ -351,6 +361,7 @@ pub async fn reassign_ticket(call: Call, id: web::Path<String>, body: Body<Reass
 #[utoipa::path(tag = "tickets", request_body = UrgeIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/urge")]
 pub async fn urge_ticket(call: Call, id: web::Path<String>, body: Body<UrgeIn>) -> Answer {
+    let call = may(call, &id, Act::Urge);
     let version = call.version;
     call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Urge { note: given.note })).await
 }
@@ -359,8 +370,15 @@ pub async fn urge_ticket(call: Call, id: web::Path<String>, body: Body<UrgeIn>) 
 #[utoipa::path(tag = "tickets", request_body = CommentIn, responses((status = 200, body = TicketOut)))]
 #[post("/tickets/{id}/comment")]
 pub async fn comment_ticket(call: Call, id: web::Path<String>, body: Body<CommentIn>) -> Answer {
+    let call = may(call, &id, Act::Comment);
     let version = call.version;
     call.write(body, move |tx, who, given| perform(tx, who, &id, version, Command::Comment { text: given.text })).await
+}
+
+/// Whoever may not do this to the ticket hears nothing of what is wrong with what they sent.
+pub(super) fn may(call: Call, key: &str, act: Act) -> Call {
+    let key = key.to_owned();
+    call.after(move |read, who| tickets::may(read, who, &key, act))
 }
 
 fn perform(tx: &mut Tx<'_>, who: &Identity, key: &str, version: Option<i64>, command: Command) -> Outcome<Reply> {

@@ -20,7 +20,7 @@ pub fn routes(config: &mut Routes<'_>) {
 #[into_params(parameter_in = Query)]
 pub struct Whose {
     /// Another user, by id or login: for the admin.
-    user: Option<String>,
+    pub user: Option<String>,
 }
 
 /// A new token with its secret.

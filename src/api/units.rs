@@ -6,6 +6,7 @@ use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging};
 use crate::api::routes::Routes;
+use crate::domain::vocabulary::Role;
 use crate::queries::units::{self as views, Unit, UnitQuery};
 use actix_web::{get, patch, post, web};
 
@@ -28,6 +29,7 @@ pub async fn list_units(call: Call, list: List<UnitQuery>) -> Answer {
 #[utoipa::path(tag = "units", request_body = NewUnit, responses((status = 201, body = Unit)))]
 #[post("/units")]
 pub async fn create_unit(call: Call, body: Body<NewUnit>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     call.write(body, |tx, who, new| {
         let id = units::create(tx, who, new)?.to_string();
         let unit = views::get(&mut tx.read(), who, &id)?;
@@ -51,6 +53,7 @@ pub async fn get_unit(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "units", request_body = UnitChange, responses((status = 200, body = Unit)))]
 #[patch("/units/{id}")]
 pub async fn change_unit(call: Call, id: web::Path<String>, body: Body<UnitChange>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
     call.write(body, move |tx, who, change| {
         let id = units::change(tx, who, &id, version, change)?.to_string();

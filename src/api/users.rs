@@ -77,6 +77,7 @@ pub struct HandedTicketOut {
 #[utoipa::path(tag = "users", params(Paging, UserQuery), responses((status = 200, body = ListOf<User>)))]
 #[get("/users")]
 pub async fn list_users(call: Call, list: List<UserQuery>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     call.read(list, |read, who, Listed { page, filter }| {
         let slice = views::list(read, who, filter, &page.ask)?;
         Reply::list(&page, slice)
@@ -88,6 +89,7 @@ pub async fn list_users(call: Call, list: List<UserQuery>) -> Answer {
 #[utoipa::path(tag = "users", request_body = NewUser, responses((status = 201, body = User)))]
 #[post("/users")]
 pub async fn create_user(call: Call, body: Body<NewUser>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let hash = call.hash(body.peek().and_then(|new| new.password.clone())).await?;
     call.write(body, |tx, who, new| {
         let id = users::create(tx, who, new, hash)?.to_string();
@@ -101,6 +103,7 @@ pub async fn create_user(call: Call, body: Body<NewUser>) -> Answer {
 #[utoipa::path(tag = "users", responses((status = 200, body = User)))]
 #[get("/users/{id}")]
 pub async fn get_user(call: Call, id: web::Path<String>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     call.read((), move |read, who, ()| {
         let user = views::get(read, who, &id)?;
         Reply::row(&user, user.version)
@@ -112,6 +115,7 @@ pub async fn get_user(call: Call, id: web::Path<String>) -> Answer {
 #[utoipa::path(tag = "users", request_body = UserChange, responses((status = 200, body = User)))]
 #[patch("/users/{id}")]
 pub async fn change_user(call: Call, id: web::Path<String>, body: Body<UserChange>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
     let password = body.peek().and_then(|change| match &change.password {
         Patch::Set(password) => Some(password.clone()),
@@ -145,6 +149,7 @@ pub async fn erase_user(call: Call, id: web::Path<String>, body: Body<EraseIn>) 
 #[utoipa::path(tag = "users", request_body = HandOverIn, responses((status = 200, body = HandOverOut)))]
 #[post("/users/{id}/hand-over")]
 pub async fn hand_over_user(call: Call, id: web::Path<String>, body: Body<HandOverIn>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
     call.write(body, move |tx, who, given| {
         let dry_run = given.dry_run;

@@ -1,6 +1,7 @@
 //! The settings: what they are, their types and limits. For the command line, which hands each room its section.
 
 mod layers;
+mod network;
 mod values;
 
 use crate::domain::upload::FileLimits;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use layers::{ConfigFault, Problem, Setting, environment};
+pub use network::Network;
 pub use values::{Listen, LogFormat, Secret, Transport};
 
 /// The defaults, commented: what `rectify config` may print for people.
@@ -47,6 +49,8 @@ pub struct Server {
     pub workers: u32,
     /// Figures for Prometheus without a sign-in.
     pub metrics_listen: Listen,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -180,6 +184,9 @@ pub struct Security {
     pub session_idle: Duration,
     #[serde(rename = "session_hours", deserialize_with = "values::hours::<1, 720, _>")]
     pub session_length: Duration,
+    /// From one address in a quarter of an hour; 0: no limit.
+    #[serde(deserialize_with = "values::between::<0, 100_000, _>")]
+    pub failures_per_address: u32,
 }
 
 impl Config {

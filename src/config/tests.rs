@@ -176,3 +176,13 @@ fn the_public_address_follows_what_it_listens_on() {
         assert_eq!(config.public_url(), expected);
     }
 }
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let named = [("RECTIFY_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1")];
+    let trusted = load("", &named, &[]).unwrap().server.trusted_proxies;
+    let holds = |address: &str| trusted.iter().any(|network| network.holds(address.parse().unwrap()));
+    assert!(holds("10.9.8.7") && holds("::1") && !holds("127.0.0.1"));
+    let fault = load("", &[("RECTIFY_SERVER__TRUSTED_PROXIES", "proxy.example")], &[]).unwrap_err();
+    assert!(fault.contains("RECTIFY_SERVER__TRUSTED_PROXIES") && fault.contains("is no address or network"), "{fault}");
+}

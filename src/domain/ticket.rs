@@ -152,7 +152,7 @@ enum Who {
 }
 
 /// Every role but the one that changes nothing.
-const SPEAKERS: &[Role] = &[Role::Admin, Role::Coordinator, Role::Approver, Role::Liaison, Role::Leader];
+pub const SPEAKERS: &[Role] = &[Role::Admin, Role::Coordinator, Role::Approver, Role::Liaison, Role::Leader];
 
 /// Who may do this act, in which states, and the refusal elsewhere.
 fn rule(act: Act) -> (Who, &'static [State], Code) {

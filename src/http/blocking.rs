@@ -1,7 +1,8 @@
 //! The road into the database for every handler: who is asking is looked up in the same transaction that answers.
 //! The store bounds how many wait; beyond that they are told `Busy`.
 
-use crate::actions::{access, sign_in};
+use crate::actions::access;
+use crate::actions::sign_in::{self, SignedIn};
 use crate::domain::actor::Actor;
 use crate::domain::refusal::{Code, Kind, Refusal};
 use crate::domain::vocabulary::TokenScope;
@@ -9,6 +10,7 @@ use crate::http::identity::Credentials;
 use crate::http::state::State;
 use crate::queries::people::{self, Identity, Touch, Via};
 use crate::transaction::{Failure, Outcome, Read, Tx};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use tracing::Span;
 
@@ -59,9 +61,19 @@ impl State {
 
     /// Would a change by these credentials be let in at all? For what must be known before a body is taken.
     pub async fn admit(&self, credentials: &Credentials) -> Outcome<Identity> {
+        self.admit_if(credentials, |_, _| Ok(())).await
+    }
+
+    /// `admit`, where `gate` lets them.
+    pub async fn admit_if(
+        &self,
+        credentials: &Credentials,
+        gate: impl FnOnce(&mut Read<'_>, &Identity) -> Outcome<()> + Send + 'static,
+    ) -> Outcome<Identity> {
         let held = credentials.clone();
-        self.read(credentials, move |_, identity| {
+        self.read(credentials, move |read, identity| {
             may_write(&held, identity)?;
+            gate(read, identity)?;
             Ok(identity.clone())
         })
         .await
@@ -94,6 +106,23 @@ impl State {
                 tracing::warn!(%error, "a denial is not on record");
             }
         });
+    }
+
+    /// Signs somebody in who is at this address.
+    ///
+    /// # Errors
+    /// As `actions::sign_in`, and where too many wrong passwords came from the address.
+    pub async fn sign_in(&self, from: IpAddr, login: &str, password: String) -> Outcome<SignedIn> {
+        let now = self.world.clock.machine_now();
+        self.limits.sign_in(from, now)?;
+        let sessions = self.settings.sessions;
+        let outcome = sign_in::sign_in(&self.world, &self.hashing, sessions, login, password).await;
+        if let Err(Failure::Refused(refusal)) = &outcome
+            && refusal.code == Code::SignInFailed
+        {
+            self.limits.sign_in_failed(from, now);
+        }
+        outcome
     }
 
     /// Notes that token or session is in use, after the answer and beside it.

@@ -2,6 +2,7 @@
 //! Who that is gets looked up in the request's own transaction; see `blocking`.
 
 use crate::domain::refusal::{Code, Refusal};
+use crate::http::origin;
 use crate::http::problem::Fault;
 use crate::http::state::State;
 use crate::queries::people::{Credential, Identity, Via};
@@ -24,6 +25,8 @@ pub struct Credentials {
     pub csrf: Option<String>,
     /// What is asked for with them: method and path, for the record of what is denied.
     pub asked: String,
+    /// Another site's page sent it.
+    pub foreign: bool,
 }
 
 impl Credentials {
@@ -34,6 +37,7 @@ impl Credentials {
             credential: credential(request, state)?,
             csrf: request.headers().get(CSRF_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned),
             asked: format!("{} {}", request.method(), request.path()),
+            foreign: origin::is_foreign(request.headers(), &state.world.base_url),
         })
     }
 
@@ -48,6 +52,8 @@ impl Credentials {
     pub(super) fn check_form_token(&self, identity: &Identity) -> Result<(), Refusal> {
         match &identity.via {
             Via::Token { .. } => Ok(()),
+            // A second line beside the token, for whoever has come by one.
+            Via::Session { .. } if self.foreign => Err(Refusal::new(Code::CsrfMissing)),
             Via::Session { csrf_token, .. } => {
                 let given = self.csrf.as_deref().unwrap_or_default();
                 let same: bool = given.as_bytes().ct_eq(csrf_token.as_bytes()).into();

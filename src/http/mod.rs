@@ -8,6 +8,7 @@ pub mod health;
 pub mod identity;
 pub mod limits;
 pub mod metrics;
+pub mod origin;
 pub mod problem;
 pub mod sandbox;
 pub mod server;

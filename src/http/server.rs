@@ -47,6 +47,7 @@ where
     F: Fn(&mut ServiceConfig) + Send + Clone + 'static,
 {
     sweep_now_and_then(state.clone());
+    drop(tokio::task::spawn_blocking(sign_in::prepare));
     let workers = state.settings.workers;
     let mut server = HttpServer::new(move || {
         App::new()

@@ -2,7 +2,7 @@
 
 use crate::actions::access::Throttle;
 use crate::actions::sign_in::{Hashing, SessionLimits};
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::files::blobs::Blobs;
@@ -46,6 +46,8 @@ pub struct Settings {
     /// People reach us through TLS: cookies are for TLS only.
     pub https: bool,
     pub sessions: SessionLimits,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     pub max_file_bytes: u64,
     /// Extensions of attachments, lower case, without the dot.
     pub allowed_files: Vec<String>,
@@ -71,6 +73,7 @@ impl State {
         let settings = Settings {
             locale: config.office.locale,
             https: config.public_url().starts_with("https://"),
+            trusted_proxies: config.server.trusted_proxies.clone(),
             sessions: SessionLimits { idle: config.security.session_idle, length: config.security.session_length },
             max_file_bytes: config.files.max_file_bytes(),
             allowed_files: config.files.allowed.clone(),
@@ -80,7 +83,9 @@ impl State {
         };
         let blobs = Blobs::open(&data_dir.join("attachments"))?;
         let (hashing, denials) = (Hashing::default(), Throttle::default());
-        let (limits, metrics) = (Limits::default(), Metrics::default());
+        // A sandbox's passwords are printed, and all who try it may sit at one machine.
+        let limits = Limits::new(if turn.is_some() { 0 } else { config.security.failures_per_address });
+        let metrics = Metrics::default();
         Ok(Self(Arc::new(Inner { world, settings, hashing, denials, blobs, limits, metrics, probes, turn })))
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::WorkResult;
 use crate::queries::names::{UnitNames, UnitRef, distinct};
+use crate::queries::notices::find_in_sight;
 use crate::queries::page::{Ask, Slice};
 use crate::queries::tickets::{NoticeRef, unknown};
 use crate::queries::timeline::FileOut;
@@ -102,7 +103,7 @@ pub struct FeedbackQuery {
 
 /// Newest first.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &FeedbackQuery, ask: &Ask) -> Outcome<Slice<FeedbackOut>> {
-    let (notice, named) = resolved(read, query)?;
+    let (notice, named) = resolved(read, actor, query)?;
     let before: Option<FeedbackId> = ask.after()?;
     let rows = feedback::list(read.conn, notice, &named, &actor.scope, before, ask.fetch())?;
     let total = if ask.count { Some(feedback::count(read.conn, notice, &named, &actor.scope)?) } else { None };
@@ -150,11 +151,11 @@ fn said_or<T: DeserializeOwned>(said: &Value, field: &str, else_this: T) -> T {
     said.get(field).and_then(|value| T::deserialize(value).ok()).unwrap_or(else_this)
 }
 
-fn resolved(read: &mut Read<'_>, query: &FeedbackQuery) -> Outcome<(Option<NoticeId>, Vec<UnitId>)> {
+fn resolved(read: &mut Read<'_>, actor: &Actor, query: &FeedbackQuery) -> Outcome<(Option<NoticeId>, Vec<UnitId>)> {
     let mut faults = Vec::new();
     let mut notice = None;
     if let Some(key) = &query.notice {
-        notice = notices::find_by_key(read.conn, key)?.map(|row| row.id);
+        notice = find_in_sight(read, actor, key)?.map(|row| row.id);
         if notice.is_none() {
             faults.push(unknown("notice", key));
         }

@@ -17,6 +17,7 @@ pub mod rehearsal;
 pub mod reminder_rules;
 pub mod reminders;
 pub mod requests;
+pub mod sessions;
 pub mod statistics;
 pub mod tickets;
 pub mod timeline;

@@ -96,8 +96,13 @@ fn visible_states(actor: &Actor, asked: &[NoticeState]) -> Vec<NoticeState> {
 }
 
 fn find(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<NoticeRow> {
-    let row = notices::find_by_key(read.conn, key)?.ok_or_else(Refusal::missing)?;
-    if sees_notice(read.conn, &actor.scope, &row)? { Ok(row) } else { Err(Refusal::missing().into()) }
+    Ok(find_in_sight(read, actor, key)?.ok_or_else(Refusal::missing)?)
+}
+
+/// The notice that a key names, if the actor sees it: one out of sight is not there for filters either.
+pub(super) fn find_in_sight(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<Option<NoticeRow>> {
+    let Some(row) = notices::find_by_key(read.conn, key)? else { return Ok(None) };
+    Ok(sees_notice(read.conn, &actor.scope, &row)?.then_some(row))
 }
 
 fn shown(read: &mut Read<'_>, actor: &Actor, rows: Vec<NoticeRow>) -> Outcome<Vec<NoticeOut>> {

@@ -75,6 +75,17 @@ pub enum Via {
     Session { id: SessionId, csrf_token: String },
 }
 
+impl Via {
+    /// The session, where one was shown.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Session { id, .. } => Some(*id),
+            Self::Token { .. } => None,
+        }
+    }
+}
+
 /// Whose use, and when, is to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touch {

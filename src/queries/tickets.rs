@@ -1,6 +1,6 @@
 //! The ticket as people and programs see it, alone and in lists: the same row for JSON and pages.
 
-use crate::domain::actor::{Actor, Scope};
+use crate::domain::actor::Actor;
 use crate::domain::asset::AssetStatus;
 use crate::domain::calendar::start_of_day;
 use crate::domain::deadline::{Explanation, Wording};
@@ -11,6 +11,7 @@ use crate::domain::standing::{days_in_review, first_green_on, standing};
 use crate::domain::ticket::{Act, Milestone};
 use crate::domain::vocabulary::{AssetKind, Ball, Light, Pending, Severity, State};
 use crate::queries::names::{UnitNames, UnitRef, distinct};
+use crate::queries::notices::find_in_sight;
 use crate::queries::page::{Ask, Slice};
 pub use crate::queries::reminders::LastReminder;
 use crate::queries::reminders::last_of;
@@ -204,7 +205,7 @@ pub struct TicketQuery {
 
 /// One page of the tickets in sight.
 pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) -> Outcome<Slice<TicketOut>> {
-    let filter = resolved(read, &actor.scope, query)?;
+    let filter = resolved(read, actor, query)?;
     let sort = query.sort.unwrap_or(TicketOrder::DueOn).sort();
     let after: Option<TicketKey> = ask.after()?;
     let as_of = as_of(read);
@@ -216,7 +217,7 @@ pub fn list(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery, ask: &Ask) 
 
 /// How many tickets in sight fit; the number that `list` would count.
 pub fn count(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<i64> {
-    let filter = resolved(read, &actor.scope, query)?;
+    let filter = resolved(read, actor, query)?;
     let as_of = as_of(read);
     Ok(tickets::count(read.conn, &filter, &actor.scope, as_of)?)
 }
@@ -276,12 +277,12 @@ fn key_of(row: &TicketRow, sort: TicketSort) -> TicketKey {
     }
 }
 
-fn resolved(read: &mut Read<'_>, scope: &Scope, query: &TicketQuery) -> Outcome<TicketFilter> {
+fn resolved(read: &mut Read<'_>, actor: &Actor, query: &TicketQuery) -> Outcome<TicketFilter> {
     let zone = read.office.zone;
     let mut faults = Vec::new();
     let mut notice_ids = Vec::with_capacity(query.notice.len());
     for key in &query.notice {
-        match notices::find_by_key(read.conn, key)? {
+        match find_in_sight(read, actor, key)? {
             Some(row) => notice_ids.push(row.id),
             None => faults.push(unknown("notice", key)),
         }
@@ -323,7 +324,7 @@ fn resolved(read: &mut Read<'_>, scope: &Scope, query: &TicketQuery) -> Outcome<
     };
     let mut filter = filter;
     for key in &query.recurrence_of {
-        match tickets::find(read.conn, key, scope)? {
+        match tickets::find(read.conn, key, &actor.scope)? {
             Some(row) => filter.recurrences_of.push(row.id),
             None => faults.push(unknown("recurrence_of", key)),
         }

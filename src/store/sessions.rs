@@ -41,6 +41,44 @@ pub fn touch(conn: &mut Conn, id: SessionId, at: Instant) -> StoreResult<()> {
     Ok(())
 }
 
+/// Which sessions of a user have not ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Lasting {
+    pub user: UserId,
+    pub now: Instant,
+    /// Those that were not used since then have ended.
+    pub seen_after: Instant,
+}
+
+/// In the order in which they were begun, after `after`.
+pub fn list(conn: &mut Conn, lasting: Lasting, after: Option<SessionId>, limit: i64) -> StoreResult<Vec<SessionRow>> {
+    let mut query = sessions::table
+        .filter(sessions::user_id.eq(lasting.user))
+        .filter(sessions::expires_at.gt(lasting.now))
+        .filter(sessions::seen_at.gt(lasting.seen_after))
+        .order(sessions::id)
+        .limit(limit)
+        .select(SessionRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(sessions::id.gt(after));
+    }
+    Ok(query.load(conn)?)
+}
+
+pub fn count(conn: &mut Conn, lasting: Lasting) -> StoreResult<i64> {
+    Ok(sessions::table
+        .filter(sessions::user_id.eq(lasting.user))
+        .filter(sessions::expires_at.gt(lasting.now))
+        .filter(sessions::seen_at.gt(lasting.seen_after))
+        .count()
+        .get_result(conn)?)
+}
+
+pub fn find(conn: &mut Conn, id: SessionId) -> StoreResult<Option<SessionRow>> {
+    Ok(sessions::table.filter(sessions::id.eq(id)).select(SessionRow::as_select()).first(conn).optional()?)
+}
+
 pub fn end(conn: &mut Conn, id: SessionId) -> StoreResult<()> {
     diesel::delete(sessions::table.filter(sessions::id.eq(id))).execute(conn)?;
     Ok(())

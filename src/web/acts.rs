@@ -294,6 +294,8 @@ pub fn perform(
     form: &Form,
     waiting: Option<EventId>,
 ) -> Outcome<TicketId> {
+    // Before anything that was typed is looked at.
+    tickets::may(&mut tx.read(), who, key, act)?;
     let version = form.version();
     let mut faults = Vec::new();
     let reason = form.text("reason");

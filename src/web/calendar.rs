@@ -50,6 +50,10 @@ fn year(asked: Option<&str>) -> Result<Option<i32>, Refusal> {
 }
 
 fn page(room: &mut Room<'_, '_>, asked: Option<i32>, attempt: Option<&Attempt>) -> Outcome<CalendarPage> {
+    if attempt.is_some() {
+        // Nobody else hears what is wrong with it.
+        room.who.require(&[Role::Admin])?;
+    }
     let lens = room.lens;
     let code = room.read.office.calendar.code.clone();
     let found = calendars::year(room.read, &code, asked.unwrap_or(lens.today.year()))?;

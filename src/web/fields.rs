@@ -38,6 +38,8 @@ pub enum Input {
     Checks,
     Files,
     Hidden,
+    /// Never shown again.
+    Password,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -119,7 +121,7 @@ impl FieldView {
         if let Some(attempt) = attempt {
             if self.input == Input::Checks {
                 self.value = attempt.form.all(&self.name).collect::<Vec<_>>().join(" ");
-            } else if attempt.form.has(&self.name) {
+            } else if self.input != Input::Password && attempt.form.has(&self.name) {
                 attempt.form.text(&self.name).clone_into(&mut self.value);
             }
             if self.input == Input::Files {

@@ -193,6 +193,9 @@ fn done(word: &str, lens: &Lens) -> Option<&'static str> {
         "handed_over" => "done.handed_over",
         "units_added" => "done.units_added",
         "closed" => "done.notice_closed",
+        "password" => "done.password",
+        "session" => "done.session_ended",
+        "token" => "done.token_revoked",
         act => return act.parse().ok().map(|act| done_act(act, lens)),
     };
     Some(lens.t(key))

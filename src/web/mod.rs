@@ -53,6 +53,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(act("/setup").route(get().to(setup::get_setup)).route(post().to(setup::post_setup)))
         .service(self::page("/sign-out", "POST").route(post().to(sign_in::post_sign_out)))
         .service(page("/account").route(get().to(account::get_account)))
+        .service(
+            act("/account/password").route(get().to(account::get_password)).route(post().to(account::post_password)),
+        )
+        .service(act("/account/tokens").route(get().to(account::get_token)).route(post().to(account::post_token)))
+        .service(self::page("/account/tokens/{id}/revoke", "POST").route(post().to(account::post_revoke_token)))
+        .service(self::page("/account/sessions/{id}/end", "POST").route(post().to(account::post_end_session)))
         .service(page("/tickets").route(get().to(tickets::get_tickets)))
         .service(page("/tickets/{key}").route(get().to(ticket::get_ticket)))
         .service(act("/tickets/{key}/{act}").route(get().to(ticket::get_act)).route(post().to(ticket::post_act)))

@@ -236,7 +236,13 @@ pub async fn post_units(visit: Visit, code: web::Path<String>, sent: Sent) -> Ht
     };
     let (finding, late) = match late(&form) {
         Ok(read) => read,
-        Err(refusal) => return refused(visit, code, form, refusal.into()).await,
+        Err(refusal) => {
+            // Nobody else hears what is wrong with it.
+            return match visit.look(|room| Ok(room.who.require(&[Role::Coordinator])?)).await {
+                Ok(_) => refused(visit, code, form, refusal.into()).await,
+                Err(failure) => refused(visit, code, form, failure).await,
+            };
+        }
     };
     let (version, given) = (form.version(), late.clone());
     if form.text("step") == "issue" {

@@ -3,6 +3,7 @@
 use crate::domain::calendar::{at_local, local_date, local_time};
 use crate::domain::instant::Instant;
 use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::vocabulary::Role;
 use crate::transaction::Outcome;
 use crate::web::form::{CSRF, Form, Sent};
 use crate::web::sign_in::local;
@@ -30,6 +31,7 @@ async fn turned(visit: &Visit, form: &Form) -> Outcome<()> {
     let credentials = visit.credentials.clone().ok_or_else(sign_in_first)?;
     let who = visit.state.admit(&credentials.with_form_token(form.text(CSRF))).await?;
     let turn = visit.state.turn.clone().ok_or_else(|| Refusal::new(Code::SandboxOnly))?;
+    who.require(&[Role::Admin])?;
     let zone = visit.state.world.read(|read| Ok(read.office.zone)).await?;
     let now = visit.state.world.clock.now();
     let at = if form.text("step") == "day" {

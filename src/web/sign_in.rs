@@ -69,7 +69,7 @@ pub async fn post_sign_in(visit: Visit, sent: Sent) -> HttpResponse {
     let state = &visit.state;
     let password = form.text("password").to_owned();
     let login = form.text("login").trim();
-    let signed_in = sign_in::sign_in(&state.world, &state.hashing, state.settings.sessions, login, password).await;
+    let signed_in = state.sign_in(visit.address, login, password).await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(failure) => return again(&visit, &form, &failure).await,

@@ -13,8 +13,10 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),+] };
 }
 
-const TEMPLATES: [(&str, &str); 32] = templates![
+const TEMPLATES: [(&str, &str); 34] = templates![
     "account.html",
+    "account_form.html",
+    "account_token.html",
     "act.html",
     "asset.html",
     "asset_form.html",

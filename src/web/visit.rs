@@ -4,6 +4,7 @@ use crate::domain::refusal::{Code, Kind, Refusal};
 use crate::domain::words::Lang;
 use crate::http::context::Context;
 use crate::http::identity::Credentials;
+use crate::http::origin;
 use crate::http::problem;
 use crate::http::state::State;
 use crate::queries::people::Identity;
@@ -17,10 +18,11 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LANGUAGE, HOST, HeaderMap, LOCATION, ORIGIN, RETRY_AFTER, VARY};
+use actix_web::http::header::{CONTENT_LANGUAGE, LOCATION, RETRY_AFTER, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 /// Keeps the chosen language.
 const LANGUAGE_COOKIE: &str = "rectify_lang";
@@ -37,6 +39,8 @@ pub struct Visit {
     pub path: String,
     pub query: Vec<(String, String)>,
     foreign: bool,
+    /// The caller's, as it is counted.
+    pub address: IpAddr,
 }
 
 /// Where a page is put together: one snapshot, who looks, and how they see.
@@ -68,7 +72,8 @@ impl Visit {
             kept_lang: request.cookie(LANGUAGE_COOKIE).and_then(|cookie| cookie.value().parse().ok()),
             path: request.path().to_owned(),
             query,
-            foreign: is_foreign(request.headers(), &state.world.base_url),
+            address: origin::address(request, &state.settings.trusted_proxies),
+            foreign: origin::is_foreign(request.headers(), &state.world.base_url),
             state,
             context,
         })
@@ -239,20 +244,6 @@ impl FromRequest for Visit {
     }
 }
 
-/// Did another site send it? Browsers say so; what says nothing is no browser of today.
-fn is_foreign(headers: &HeaderMap, base_url: &str) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let mut sites = headers.get_all("sec-fetch-site").peekable();
-    if sites.peek().is_some() {
-        return sites.any(|site| site != "same-origin" && site != "none");
-    }
-    let Some(origin) = text(ORIGIN.as_str()) else { return false };
-    // A proxy may have changed the host.
-    let own = origin == base_url;
-    let here = origin.split_once("://").is_some_and(|(_, from)| Some(from) == text(HOST.as_str()));
-    !own && !here
-}
-
 pub(super) fn sign_in_first() -> Failure {
     Refusal::new(Code::SignInRequired).into()
 }
@@ -274,31 +265,4 @@ fn last_resort(refusal: &Refusal, lang: Lang, request_id: &str) -> HttpResponse 
     let (title, detail) = (refusal.title(lang), refusal.detail(lang));
     let body = format!("{title}\n{detail}\n{request_id}\n");
     HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body(body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in pairs {
-            map.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        map
-    }
-
-    #[test]
-    fn a_form_of_another_site_is_foreign() {
-        let is_foreign = |pairs: &[(&'static str, &'static str)]| is_foreign(&headers(pairs), "https://public.example");
-        assert!(is_foreign(&[("sec-fetch-site", "cross-site")]));
-        assert!(is_foreign(&[("sec-fetch-site", "same-site")]));
-        assert!(is_foreign(&[("origin", "https://elsewhere.example"), ("host", "rectify.example")]));
-        assert!(is_foreign(&[("origin", "null"), ("host", "rectify.example")]));
-        assert!(!is_foreign(&[("sec-fetch-site", "same-origin")]));
-        assert!(!is_foreign(&[("origin", "https://rectify.example"), ("host", "rectify.example")]));
-        assert!(!is_foreign(&[("origin", "https://public.example"), ("host", "127.0.0.1:8080")]));
-        assert!(!is_foreign(&[("host", "rectify.example")]));
-    }
 }

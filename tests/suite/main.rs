@@ -9,6 +9,10 @@ mod cli;
 #[cfg(test)]
 mod default_rules;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod record;

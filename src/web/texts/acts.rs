@@ -159,5 +159,8 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("done.handed_over", "已移交。", "Handed over."),
     ("done.units_added", "已追加单位并补发任务。", "The units are added; their tickets are issued."),
     ("done.notice_closed", "通报已办结。", "The notice is closed."),
+    ("done.password", "密码已修改，其他会话已失效。", "The password is changed; your other sessions have ended."),
+    ("done.session_ended", "会话已结束。", "The session has ended."),
+    ("done.token_revoked", "令牌已撤销。", "The token is revoked."),
     ("done.clock", "时钟已拨动。", "The clock is set."),
 ];

@@ -38,7 +38,7 @@ fn a_file_with_a_chinese_name_comes_back_byte_by_byte() {
         )
     );
     assert_eq!(got.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(got.header("content-security-policy"), Some("default-src 'none'; sandbox"));
+    assert_eq!(got.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'; sandbox"));
     let tag = got.header("etag").unwrap();
     let same = liaison.with("If-None-Match", tag).get(&path).is(304);
     assert!(same.bytes.is_empty());

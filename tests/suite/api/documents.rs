@@ -15,7 +15,9 @@ fn the_document_is_served_and_describes_what_is_there() {
             let answer = admin.send(&method.to_uppercase(), &named, Some("application/json"), b"{}".to_vec());
             assert!(!matches!(answer.status, 405 | 500..), "{method} {path}: {}", answer.text());
             if answer.status == 404 {
-                assert_eq!(answer.problem(), "404 not_found", "{method} {path}");
+                // The sandbox's clock is a route that is not there.
+                let missing = ["404 not_found", "404 sandbox.only"];
+                assert!(missing.contains(&answer.problem().as_str()), "{method} {path}");
             }
             let status = answer.status.to_string();
             assert!(operation["responses"].get(&status).is_some(), "{method} {path} does not describe {status}");

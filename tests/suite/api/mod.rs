@@ -15,6 +15,7 @@ mod reminder_rules;
 mod reminders;
 mod repeats;
 mod service;
+mod sessions;
 mod sign_in;
 mod statistics;
 mod tickets;

@@ -1,5 +1,6 @@
 //! The pages as somebody reads and fills them in, without scripts. What they look like is for `tests/browser`.
 
+mod account;
 mod acts;
 mod desk;
 mod hand_over;
