@@ -1,6 +1,6 @@
 //! `/assets`: the registry of websites and new-media accounts. The office keeps it, units read what is theirs.
 
-use crate::actions::assets::{self, AssetChange, NewAsset, NewTransition};
+use crate::actions::assets::{self, AssetChange, KEEPERS, NewAsset, NewTransition};
 use crate::api::call::{Answer, Call, Reply};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
@@ -13,6 +13,15 @@ use actix_web::{get, patch, post, web};
 pub fn routes(config: &mut Routes<'_>) {
     config.service(list_assets).service(create_asset).service(get_asset).service(change_asset);
     config.service(move_asset).service(list_asset_events);
+}
+
+/// Only for who keeps the registry, of what they see.
+fn for_keepers(call: Call, id: &str) -> Call {
+    let id = id.to_owned();
+    call.after(move |read, who| {
+        views::get(read, who, &id)?;
+        Ok(who.require(&KEEPERS)?)
+    })
 }
 
 /// Assets in the order of their codes.
@@ -30,6 +39,7 @@ pub async fn list_assets(call: Call, list: List<AssetQuery>) -> Answer {
 #[utoipa::path(tag = "assets", request_body = NewAsset, responses((status = 201, body = AssetOut)))]
 #[post("/assets")]
 pub async fn create_asset(call: Call, body: Body<NewAsset>) -> Answer {
+    let call = call.only(&KEEPERS);
     call.write(body, |tx, who, new| {
         let id = assets::create(tx, who, new)?.to_string();
         let asset = views::get(&mut tx.read(), who, &id)?;
@@ -54,6 +64,7 @@ pub async fn get_asset(call: Call, id: web::Path<String>) -> Answer {
 #[patch("/assets/{id}")]
 pub async fn change_asset(call: Call, id: web::Path<String>, body: Body<AssetChange>) -> Answer {
     let version = call.version;
+    let call = for_keepers(call, &id);
     call.write(body, move |tx, who, change| {
         let id = assets::change(tx, who, &id, version, change)?.to_string();
         let asset = views::get(&mut tx.read(), who, &id)?;
@@ -67,6 +78,7 @@ pub async fn change_asset(call: Call, id: web::Path<String>, body: Body<AssetCha
 #[post("/assets/{id}/transitions")]
 pub async fn move_asset(call: Call, id: web::Path<String>, body: Body<NewTransition>) -> Answer {
     let version = call.version;
+    let call = for_keepers(call, &id);
     call.write(body, move |tx, who, asked| {
         let id = assets::transition(tx, who, &id, version, &asked)?.to_string();
         let asset = views::get(&mut tx.read(), who, &id)?;

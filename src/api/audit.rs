@@ -17,6 +17,7 @@ pub fn routes(config: &mut Routes<'_>) {
 #[utoipa::path(tag = "audit", params(Paging, RecordQuery), responses((status = 200, body = ListOf<RecordOut>)))]
 #[get("/audit")]
 pub async fn list_audit(call: Call, list: List<RecordQuery>) -> Answer {
+    let call = call.only(&[Role::Admin, Role::Viewer]);
     call.read(list, |read, who, Listed { page, filter }| {
         let slice = record::list(read, who, &filter, &page.ask)?;
         Reply::list(&page, slice)

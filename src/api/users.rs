@@ -135,6 +135,7 @@ pub async fn change_user(call: Call, id: web::Path<String>, body: Body<UserChang
 #[utoipa::path(tag = "users", request_body = EraseIn, responses((status = 200, body = Erased)))]
 #[post("/users/{id}/erase")]
 pub async fn erase_user(call: Call, id: web::Path<String>, body: Body<EraseIn>) -> Answer {
+    let call = call.only(&[Role::Admin]);
     let version = call.version;
     call.write(body, move |tx, who, EraseIn { dry_run }| {
         let erased =

@@ -101,12 +101,19 @@ pub async fn post_act(visit: Visit, key: web::Path<String>, sent: Sent) -> HttpR
         Err(failure) => return visit.refused(&failure).await,
     };
     let Ok(to) = form.text("to").parse::<AssetStatus>() else {
-        return visit.refused(&Refusal::missing().into()).await;
+        // Whoever may not hears that first.
+        let looked = visit.look(move |room| keeper(room, &key)).await;
+        return visit.refused(&looked.err().unwrap_or_else(|| Refusal::missing().into())).await;
     };
     match perform(&visit, &key, to, &form).await {
         Ok(()) => see_other(&format!("{}?done=asset_moved", href(&key))),
         Err(failure) => refused(visit, key, to, form, failure).await,
     }
+}
+
+fn keeper(room: &mut Room<'_, '_>, key: &str) -> Outcome<()> {
+    assets::get(room.read, room.who, key)?;
+    Ok(room.who.require(&KEEPERS)?)
 }
 
 async fn perform(visit: &Visit, key: &str, to: AssetStatus, form: &Form) -> Outcome<()> {

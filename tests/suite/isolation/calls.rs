@@ -156,7 +156,7 @@ pub fn kept(call: &'static str, who: &'static str, ok: u16, ask: Asking) -> Rout
 
 pub fn routes() -> Vec<Route> {
     let mut all = service();
-    for part in [people(), notices(), tickets(), letters(), engine()] {
+    for part in [people(), assets(), notices(), tickets(), letters(), engine()] {
         all.extend(part);
     }
     all
@@ -177,6 +177,7 @@ fn service() -> Vec<Route> {
         whole("GET /me", ALL, 200, nothing),
         whole("GET /statistics", OFFICE, 200, nothing),
         whole("GET /overview", ALL, 200, nothing),
+        whole("GET /audit", "va", 200, nothing),
         whole("GET /audit/verify", "va", 200, nothing),
         // Outside a sandbox it does not exist, for nobody.
         whole("POST /sandbox/clock", ALL, 404, |_, _, _| body(json!({"now": "2026-03-03T01:00:00Z"}))),
@@ -223,6 +224,9 @@ fn people() -> Vec<Route> {
             body(json!({"login": login, "name": "新人", "roles": ["viewer"]}))
         }),
         kept("PATCH /users/{id}", "a", 200, |_, column, _| key(Rows::login(column)).json(json!({"name": "改名"}))),
+        kept("POST /users/{id}/erase", "a", 409, |_, column, _| {
+            key(Rows::login(column)).json(json!({"dry_run": true}))
+        }),
         kept("POST /users/{id}/hand-over", "a", 200, |_, column, _| {
             let heir = if column == Column::OfB { "leader2" } else { "leader" };
             key(Rows::login(column)).json(json!({"to": heir, "reason": "岗位调整", "dry_run": true}))
@@ -243,6 +247,24 @@ fn people() -> Vec<Route> {
             body: Body::Files,
         }),
         seen("GET /attachments/{id}", |rows, column, _| key(rows.file(column))),
+    ]
+}
+
+fn assets() -> Vec<Route> {
+    vec![
+        whole("GET /indicators", ALL, 200, nothing),
+        whole("GET /assets", ALL, 200, nothing),
+        whole("POST /assets", "ca", 201, |rows, _, _| {
+            body(
+                json!({"code": format!("site-{}", rows.next()), "kind": "website", "name": "门户网站", "unit_id": "430502"}),
+            )
+        }),
+        seen("GET /assets/{id}", |rows, column, _| key(rows.account(column))),
+        seen("GET /assets/{id}/events", |rows, column, _| key(rows.account(column))),
+        act("PATCH /assets/{id}", "ca", 200, |rows, column, _| key(rows.account(column)).json(json!({"name": "改名"}))),
+        act("POST /assets/{id}/transitions", "ca", 200, |rows, column, _| {
+            key(rows.account(column)).json(json!({"to": "change_pending"}))
+        }),
     ]
 }
 

@@ -195,6 +195,21 @@ fn office() -> Vec<Route> {
         whole("GET /rules", "ca", 200, nothing),
         kept("GET /rules/{code}", "ca", 200, |rows, column, _| key(rows.rule(column))),
         kept("POST /rules/{code}", "ca", 303, rule),
+        whole("GET /audit", "va", 200, nothing),
+        whole("GET /assets", ALL, 200, nothing),
+        whole("GET /assets/new/{kind}", "ca", 200, |_, _, _| key("website")),
+        whole("POST /assets/new/{kind}", "ca", 303, |_, _, _| {
+            sent(vec!["website".to_owned()], json!({"name": "门户网站", "unit_id": "430502"}))
+        }),
+        seen("GET /assets/{key}", |rows, column, _| key(rows.account(column))),
+        act("GET /assets/{key}/edit", "ca", 200, |rows, column, _| key(rows.account(column))),
+        act("POST /assets/{key}/edit", "ca", 303, |rows, column, _| {
+            sent(vec![rows.account(column)], json!({"name": "改名"}))
+        }),
+        public("GET /assets/{key}/transitions", 303, |_, _, _| key("x")),
+        act("POST /assets/{key}/transitions", "ca", 303, |rows, column, _| {
+            sent(vec![rows.account(column)], json!({"to": "change_pending"}))
+        }),
         whole("GET /hand-over", "a", 200, nothing),
         whole("POST /hand-over", "a", 200, |_, _, _| {
             sent(Vec::new(), json!({"from": "liaison", "to": "leader", "reason": "岗位调整"}))

@@ -125,7 +125,9 @@ impl Rows {
 
     /// Events in all: what was refused adds none.
     pub fn events(&self) -> i64 {
-        let count = |conn: &mut Conn| Ok::<_, StoreError>(events::table.count().get_result(conn)?);
+        // That it was denied is noted, in the person's own timeline.
+        let told = events::table.filter(events::act.ne("user.denied"));
+        let count = |conn: &mut Conn| Ok::<_, StoreError>(told.count().get_result(conn)?);
         self.app.database.db.read_now::<i64, _, _>(count).unwrap()
     }
 
@@ -223,6 +225,18 @@ impl Rows {
                 }
             }
         }
+    }
+
+    /// An account of a unit; its code.
+    pub fn account(&mut self, column: Column) -> String {
+        if column == Column::Absent {
+            return NOBODY.to_owned();
+        }
+        let code = format!("account-{}", self.next());
+        let account = json!({"code": code, "kind": "new_media", "name": "政务微博", "platform": "sina_weibo",
+                             "unit_id": Self::unit(column)});
+        self.post("coordinator", "/assets", account);
+        code
     }
 
     /// A letter about one ticket.
