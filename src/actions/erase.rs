@@ -48,9 +48,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) ->
     if held.active {
         return Err(Refusal::new(Code::UserActive).with("login", &held.login).into());
     }
-    if held.login == mark(held.id) {
-        return Err(Refusal::new(Code::UserErased).with("login", &held.login).into());
-    }
+    must_be_there(&held)?;
     let stream = Stream::User(held.id).to_string();
     sessions::end_all(tx.conn, held.id, None)?;
     tokens::revoke_all(tx.conn, held.id, tx.machine_now)?;
@@ -72,6 +70,11 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, key: &str, version: Option<i64>) ->
     };
     must_be_saved(users::save(tx.conn, &row, held.version)?, held.version)?;
     Ok(Erased { user_id: held.id, login: row.login, payloads, names })
+}
+
+/// Nobody else becomes who was here: what they did stays theirs.
+pub(super) fn must_be_there(row: &UserRow) -> Result<(), Refusal> {
+    if row.login == mark(row.id) { Err(Refusal::new(Code::UserErased).with("login", &row.login)) } else { Ok(()) }
 }
 
 /// The end of an id is drawn by chance.

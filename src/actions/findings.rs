@@ -146,6 +146,10 @@ fn fill(tx: &mut Tx<'_>, row: &mut FindingRow, fields: &FindingFields, check: &m
         for (index, id) in named.iter().enumerate().filter(|(_, id)| !known.iter().any(|row| row.id == **id)) {
             check.fault(Fault::at(format!("/asset_ids/{index}"), Code::FieldReference).with("value", id));
         }
+        let again = |index: usize, id| named.iter().take(index).any(|earlier| earlier == id);
+        for (index, id) in named.iter().enumerate().filter(|(index, id)| again(*index, *id)) {
+            check.fault(Fault::at(format!("/asset_ids/{index}"), Code::FieldDuplicate).with("value", id));
+        }
     }
     Ok(Links { leads, co_units })
 }

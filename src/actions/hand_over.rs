@@ -65,6 +65,8 @@ pub fn hand_over(
     let Planned { from, to, reason, .. } = &planned;
     let told =
         json!({"from_user_id": from.id, "from": from.name, "to_user_id": to.id, "to": to.name, "reason": reason});
+    // In the timelines of others by id alone: what is said there stays when a person's data is removed.
+    let of_others = json!({"from_user_id": from.id, "to_user_id": to.id, "reason": reason});
     for row in &planned.tickets {
         let next =
             TicketRow { handler: Some(to.name.clone()), version: row.version + 1, updated_at: tx.now, ..row.clone() };
@@ -74,7 +76,7 @@ pub fn hand_over(
     // Nobody stands in for themselves: where it is the successor who was represented, they are back.
     for absent in planned.deputyships.iter().filter(|absent| absent.id != to.id) {
         let row = UserRow { deputy_id: Some(to.id), ..absent.clone() };
-        change(tx, actor, absent, row, "user.deputy_changed", &told)?;
+        change(tx, actor, absent, row, "user.deputy_changed", &of_others)?;
     }
     let references: Vec<&str> = planned.tickets.iter().map(|row| row.reference.as_str()).collect();
     let whole = json!({

@@ -358,7 +358,8 @@ pub(super) fn hold(tx: &mut Tx<'_>, actor: &Actor, key: &str) -> Outcome<Held> {
     }
     // Only acceptance asks for them. They are held, so that none changes its status meanwhile.
     if row.state == State::Submitted {
-        let guarding = Named::load(tx.conn, &[row.finding_id])?.guarding(row.finding_id, &ticket.units());
+        let finding = [row.finding_id];
+        let guarding = Named::load(tx.conn, &finding, &finding)?.guarding(row.finding_id, &ticket.units());
         ticket.assets = assets::lock_all(tx.conn, &guarding)?.iter().map(assets::named).collect();
     }
     Ok(Held { row, ticket })

@@ -6,7 +6,7 @@ use crate::domain::actor::Actor;
 use crate::domain::audit::Stream;
 use crate::domain::check::{Check, LINE};
 use crate::domain::id::{TokenId, UserId};
-use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::refusal::{Arg, Code, Fault, Refusal};
 use crate::domain::secret::{hash_secret, token_prefix};
 use crate::domain::vocabulary::{Role, TokenScope};
 use crate::store::tokens::TokenRow;
@@ -28,6 +28,36 @@ pub struct NewToken {
     pub expires_on: Option<NaiveDate>,
     /// What it is limited to; left out, all that the user may do. Every token may read.
     pub scopes: Option<Vec<TokenScope>>,
+}
+
+/// What a token that makes another is limited to itself: the new one can do no more, and lives no longer.
+#[derive(Debug, Default)]
+pub struct Limits {
+    pub scopes: Option<Vec<TokenScope>>,
+    pub expires_on: Option<NaiveDate>,
+}
+
+impl Limits {
+    /// The new token within these limits; what it leaves out is as here.
+    ///
+    /// # Errors
+    /// When it asks for more.
+    pub fn onto(self, new: NewToken) -> Result<NewToken, Refusal> {
+        let mut check = Check::new();
+        let reason =
+            || Arg::both("不能超出所用令牌自己的权限和期限", "no more than the token that makes it has itself");
+        if let (Some(own), Some(asked)) = (&self.scopes, &new.scopes)
+            && asked.iter().any(|scope| !own.contains(scope))
+        {
+            check.fault(Fault::at("/scopes", Code::FieldNotAllowed).with("reason", reason()));
+        }
+        if self.expires_on.zip(new.expires_on).is_some_and(|(own, asked)| asked > own) {
+            check.fault(Fault::at("/expires_on", Code::FieldNotAllowed).with("reason", reason()));
+        }
+        let scopes = new.scopes.clone().or(self.scopes);
+        let expires_on = new.expires_on.or(self.expires_on);
+        check.done(NewToken { expires_on, scopes, ..new })
+    }
 }
 
 /// A new token and its secret, which is told here and never again.

@@ -1,5 +1,6 @@
 //! Users (用户): made, changed, disabled by the admin; and how their passwords are kept.
 
+use crate::actions::erase::must_be_there;
 use crate::actions::record::{check_version, must_be_saved, record};
 use crate::actions::units::flag;
 use crate::domain::actor::Actor;
@@ -155,6 +156,7 @@ pub fn change(
     let found = users::find_by_key(tx.conn, id_or_login)?.ok_or_else(Refusal::missing)?;
     let held = users::lock(tx.conn, found.id)?.ok_or_else(Refusal::missing)?;
     check_version(version, held.version)?;
+    must_be_there(&held)?;
     let mut check = Check::new();
     let new_password = change.password.is_given();
     let unit_id = match change.unit_id {

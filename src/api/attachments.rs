@@ -59,7 +59,9 @@ pub async fn upload_attachments(call: Call, form: Multipart) -> Answer {
     let fingerprint = fingerprint(&received);
     let more = received.iter().map(|file| file.arrived.blob().size_bytes).sum();
     let key = call.key().map(str::to_owned);
-    let room = move |read: &mut Read<'_>, who: &Identity| views::room(read, who, more, key.as_deref());
+    let room = move |read: &mut Read<'_>, who: &Identity| {
+        views::room(read, who, more, key.as_deref().map(|key| (key, fingerprint)))
+    };
     if let Err(failure) = call.state.read(&call.credentials, room).await {
         for file in received {
             file.arrived.abandon().await;

@@ -1,11 +1,12 @@
 //! `/tokens`: the caller's own access tokens, anybody's for the admin.
 
-use crate::actions::tokens::{self, NewToken};
+use crate::actions::tokens::{self, Limits, NewToken};
 use crate::api::call::{Answer, Call, Reply, id};
 use crate::api::json::Body;
 use crate::api::page::ListOf;
 use crate::api::params::{List, Listed, Paging, Params};
 use crate::api::routes::Routes;
+use crate::queries::people::Via;
 use crate::queries::users::{self as views, Token};
 use actix_web::{delete, get, post, web};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,12 @@ pub async fn list_tokens(call: Call, list: List<Whose>) -> Answer {
 pub async fn create_token(call: Call, whose: Params<Whose>, body: Body<NewToken>) -> Answer {
     call.write((whose, body), |tx, who, (whose, new)| {
         let user = views::whose(&mut tx.read(), who, whose.user.as_deref())?;
-        let made = tokens::create(tx, who, user, new)?;
+        let own = match who.via {
+            Via::Token { id, .. } => Some(views::get_token(&mut tx.read(), id)?),
+            Via::Session { .. } => None,
+        };
+        let within = own.map_or_else(Limits::default, |own| Limits { scopes: own.scopes, expires_on: own.expires_on });
+        let made = tokens::create(tx, who, user, within.onto(new)?)?;
         let token = views::get_token(&mut tx.read(), made.id)?;
         let (location, version) = (format!("/api/v1/tokens/{}", made.id), token.version);
         Reply::created(location, &FreshToken { token, secret: made.secret }, version)

@@ -40,7 +40,8 @@ Examples:
 
 const EXPORT_HELP: &str = "\
 Events, checkpoints and a manifest in one zip that `rectify audit verify --package` proves anywhere. A checkpoint is made
-first, so that it covers everything in it; the same record makes the same bytes.
+first, so that it covers everything in it. A file that is there already is left alone; the new one only its owner can
+read, for it holds everybody's names and words.
 
 Examples:
   rectify audit export record-2021.zip";
@@ -209,6 +210,9 @@ fn export(general: &General, file: &Path) -> Result<ExitCode, CliFault> {
     let unwritable = move |fault: std::io::Error| {
         Failure::from(Refusal::new(Code::FileUnwritable).with("name", &shown).with("reason", fault))
     };
+    if file.exists() {
+        return Err(told(unwritable(std::io::ErrorKind::AlreadyExists.into())));
+    }
     // Under another name until it is whole.
     let part = file.with_added_extension("part");
     let mut writer = package::Writer::create(&part).map_err(|fault| told(unwritable(fault)))?;

@@ -49,7 +49,8 @@ Examples:
 
 const ERASE_HELP: &str = "\
 Login, name and e-mail give way to a mark, what the person's own timeline says is removed, and their name wherever they
-acted. Digests stay in their place, so `rectify audit verify` finds the record whole. It can't be undone.
+acted. Digests stay in their place, so `rectify audit verify` finds the record whole. What stays: words that others wrote
+(a ticket's handler, a letter's signatory) and mails that were sent. It can't be undone.
 
 Examples:
   rectify user disable wang
@@ -90,7 +91,7 @@ pub(super) enum User {
         #[arg(long, value_name = "LOGIN")]
         to: String,
         /// Stands on the record of every ticket
-        #[arg(long)]
+        #[arg(long, required_unless_present = "dry_run")]
         reason: Option<String>,
         /// Only list what would be handed over
         #[arg(long)]
@@ -150,7 +151,8 @@ pub(super) fn run(general: &General, user: User) -> Result<ExitCode, CliFault> {
         User::Enable { login } => set_active(&installation, &login, true),
         User::Erase { login, dry_run, json } => self::erase(&installation, &login, dry_run, json),
         User::HandOver { login, to, reason, dry_run, json } => {
-            let reason = reason.unwrap_or_else(|| lang.pick("工作移交", "handed over").to_owned());
+            // Of a rehearsal nothing is recorded.
+            let reason = reason.unwrap_or_else(|| "-".to_owned());
             hand_over(&installation, login, HandOver { to, reason }, dry_run, json)
         }
         User::Password { login, password_file } => set_password(&installation, &login, password_file.as_ref()),

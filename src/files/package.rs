@@ -9,7 +9,7 @@ use crate::domain::instant::Instant;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use zip::result::ZipError;
@@ -98,7 +98,11 @@ impl Writer {
     /// # Errors
     /// When the file can't be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let zip = ZipWriter::new(BufWriter::new(File::create(path)?));
+        let mut new = OpenOptions::new();
+        new.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+        let zip = ZipWriter::new(BufWriter::new(new.open(path)?));
         Ok(Self { zip, done: Vec::new(), open: None })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::actor::Actor;
 use crate::domain::id::AttachmentId;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Refusal};
 pub use crate::queries::timeline::FileOut;
 use crate::store::{attachments, idempotency};
 use crate::transaction::{Outcome, Read};
@@ -14,17 +14,18 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, id: AttachmentId) -> Outcome<File
     Ok(FileOut::from(&row))
 }
 
-/// Has the actor room for so many bytes today? Asked before they are kept. `key`: of a request that may be a repeat, which
-/// takes no room of its own.
+/// Has the actor room for so many bytes today? Asked before they are kept. `repeated`: the key and the fingerprint of a
+/// request that may be a repeat, which takes no room of its own.
 ///
 /// # Errors
-/// `file.day_limit`.
-pub fn room(read: &mut Read<'_>, actor: &Actor, more: u64, key: Option<&str>) -> Outcome<()> {
+/// `file.day_limit`, or the key is another request's.
+pub fn room(read: &mut Read<'_>, actor: &Actor, more: u64, repeated: Option<(&str, [u8; 32])>) -> Outcome<()> {
     let Some(user) = actor.user_id else { return Ok(()) };
-    if let Some(key) = key
-        && idempotency::find(read.conn, &actor.label(), key)?.is_some()
+    if let Some((key, fingerprint)) = repeated
+        && let Some(held) = idempotency::find(read.conn, &actor.label(), key)?
     {
-        return Ok(());
+        let is_same = held.fingerprint == fingerprint;
+        return if is_same { Ok(()) } else { Err(Refusal::new(Code::IdempotencyKeyReused).into()) };
     }
     let used = attachments::uploaded_since(read.conn, user, read.office.day_begun(read.now))?;
     Ok(read.file_limits.check_day(used, more, read.office.seconds_left(read.now))?)

@@ -22,7 +22,7 @@ use crate::text_enum;
 use crate::transaction::{Outcome, Read};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use utoipa::{IntoParams, ToSchema};
 
 /// One finding × one lead unit.
@@ -230,7 +230,7 @@ pub fn get(read: &mut Read<'_>, actor: &Actor, key: &str) -> Outcome<TicketOut> 
 
 /// The rows as they are shown, with what they name, in as few queries as there are kinds of names.
 pub fn shown(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Vec<TicketOut>> {
-    let context = Context::load(read, rows)?;
+    let context = Context::load(read, actor, rows)?;
     Ok(rows.iter().filter_map(|row| context.show(read, actor, row)).collect())
 }
 
@@ -345,10 +345,12 @@ struct Context {
     assets: assets::Named,
     reminders: HashMap<ReminderId, LastReminder>,
     milestones: HashMap<TicketId, Vec<Milestone>>,
+    /// Earlier tickets that these repeat, as far as the reader may know of them.
+    in_sight: HashSet<TicketId>,
 }
 
 impl Context {
-    fn load(read: &mut Read<'_>, rows: &[TicketRow]) -> Outcome<Self> {
+    fn load(read: &mut Read<'_>, actor: &Actor, rows: &[TicketRow]) -> Outcome<Self> {
         let ids: Vec<TicketId> = rows.iter().map(|row| row.id).collect();
         let named = tickets::named(read.conn, &ids)?;
         let mut co_units: HashMap<TicketId, Vec<_>> = HashMap::new();
@@ -360,7 +362,9 @@ impl Context {
             milestones.entry(ticket).or_default().push(milestone);
         }
         let finding_ids = distinct(rows.iter().map(|row| row.finding_id));
-        let assets = assets::Named::load(read.conn, &finding_ids)?;
+        let judged = distinct(rows.iter().filter(|row| row.state == State::Submitted).map(|row| row.finding_id));
+        let assets = assets::Named::load(read.conn, &finding_ids, &judged)?;
+        let earlier: Vec<TicketId> = rows.iter().filter_map(|row| row.recurrence_of).collect();
         let reminder_ids: Vec<ReminderId> = rows.iter().filter_map(|row| row.last_reminder_id).collect();
         Ok(Self {
             reminders: last_of(read, &reminder_ids)?,
@@ -369,6 +373,7 @@ impl Context {
             co_units,
             assets,
             milestones,
+            in_sight: tickets::in_sight(read.conn, &earlier, &actor.scope)?.into_iter().collect(),
         })
     }
 
@@ -430,7 +435,7 @@ impl Context {
             on_time: row.on_time,
             cycle: row.cycle,
             failed_again: row.failed_again,
-            recurrence_of: row.recurrence_of,
+            recurrence_of: row.recurrence_of.filter(|id| self.in_sight.contains(id)),
             last_progress_at: row.last_progress_at,
             last_reminder: row.last_reminder_id.and_then(|id| self.reminders.get(&id).cloned()),
             version: row.version,

@@ -86,7 +86,22 @@ impl From<&AttachmentRow> for FileOut {
 /// A ticket's events, oldest first.
 pub fn of_ticket(read: &mut Read<'_>, actor: &Actor, key: &str, ask: &Ask) -> Outcome<Slice<EventOut>> {
     let ticket = tickets::find(read.conn, key, &actor.scope)?.ok_or_else(Refusal::missing)?;
-    of_stream(read, Stream::Ticket(ticket.id), Owner::Ticket(ticket.id), ask)
+    let mut page = of_stream(read, Stream::Ticket(ticket.id), Owner::Ticket(ticket.id), ask)?;
+    if let Some(earlier) = ticket.recurrence_of
+        && tickets::in_sight(read.conn, &[earlier], &actor.scope)?.is_empty()
+    {
+        page.items.iter_mut().for_each(forget_the_earlier);
+    }
+    Ok(page)
+}
+
+/// Another unit's ticket is not there for who reads this.
+fn forget_the_earlier(event: &mut EventOut) {
+    for field in ["recurrence_of", "recurrence_reference"] {
+        if let Some(held) = event.payload.as_mut().and_then(|payload| payload.get_mut(field)) {
+            *held = Value::Null;
+        }
+    }
 }
 
 /// An asset's events, oldest first.

@@ -6,10 +6,10 @@ use crate::domain::id::{AssetId, FindingId, UnitId};
 use crate::domain::instant::Instant;
 use crate::domain::vocabulary::AssetKind;
 use crate::store::schema::{assets, ticket_parties, tickets};
-use crate::store::{Conn, MultiBackend, StoreResult, load_of, locked, notices, page, units};
+use crate::store::{Conn, MultiBackend, StoreResult, locked, notices, page, units};
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = assets, check_for_backend(MultiBackend), treat_none_as_null = true, treat_none_as_default_value = false)]
@@ -180,11 +180,12 @@ pub struct Named {
     /// From the assets' units upwards.
     parents: HashMap<UnitId, UnitId>,
     /// Lead and co-units of all tickets of the findings.
-    parties: Vec<(FindingId, UnitId)>,
+    parties: HashSet<(FindingId, UnitId)>,
 }
 
 impl Named {
-    pub fn load(conn: &mut Conn, findings: &[FindingId]) -> StoreResult<Self> {
+    /// `judged`: findings of which tickets are to be accepted or not; of others `guarding` knows too little.
+    pub fn load(conn: &mut Conn, findings: &[FindingId], judged: &[FindingId]) -> StoreResult<Self> {
         let links = notices::finding_assets_of(conn, findings)?;
         if links.is_empty() {
             return Ok(Self::default());
@@ -193,14 +194,13 @@ impl Named {
         ids.sort();
         ids.dedup();
         let rows: HashMap<AssetId, AssetRow> = by_ids(conn, &ids)?.into_iter().map(|row| (row.id, row)).collect();
-        let mut named: Vec<FindingId> = links.iter().map(|(finding, _)| *finding).collect();
-        named.dedup();
-        Ok(Self {
-            parents: units::above(conn, rows.values().flat_map(AssetRow::units).collect())?,
-            parties: parties(conn, &named)?,
-            links,
-            rows,
-        })
+        let units: Vec<UnitId> = rows.values().flat_map(AssetRow::units).collect();
+        let parents = units::above(conn, units.clone())?;
+        let judged: Vec<FindingId> =
+            judged.iter().copied().filter(|finding| links.iter().any(|(held, _)| held == finding)).collect();
+        let answerable: Vec<UnitId> = units.into_iter().chain(parents.values().copied()).collect();
+        let parties = if judged.is_empty() { HashSet::new() } else { parties(conn, &judged, answerable)? };
+        Ok(Self { links, rows, parents, parties })
     }
 
     /// The finding's assets that are these units'.
@@ -244,12 +244,14 @@ pub fn named(row: &AssetRow) -> NamedAsset {
     NamedAsset { id: row.id, name: row.name.clone(), status: row.status }
 }
 
-fn parties(conn: &mut Conn, findings: &[FindingId]) -> StoreResult<Vec<(FindingId, UnitId)>> {
-    Ok(load_of!(
-        conn,
-        tickets::finding_id => findings,
-        tickets::table
-            .inner_join(ticket_parties::table.on(ticket_parties::ticket_id.eq(tickets::id)))
-            .select((tickets::finding_id, ticket_parties::unit_id))
-    )?)
+/// Which of these units have a part in which of these findings.
+fn parties(conn: &mut Conn, findings: &[FindingId], units: Vec<UnitId>) -> StoreResult<HashSet<(FindingId, UnitId)>> {
+    let found: Vec<(FindingId, UnitId)> = ticket_parties::table
+        .inner_join(tickets::table.on(ticket_parties::ticket_id.eq(tickets::id)))
+        .filter(tickets::finding_id.eq_any(findings.to_vec()))
+        .filter(ticket_parties::unit_id.eq_any(units))
+        .select((tickets::finding_id, ticket_parties::unit_id))
+        .distinct()
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }

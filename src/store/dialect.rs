@@ -76,20 +76,21 @@ macro_rules! native {
     };
 }
 
-/// Loads with PostgreSQL's row locks; SQLite's one writer needs none. The query is spelled once and typed for each:
+/// Loads with PostgreSQL's row locks, of the kind that an UPDATE takes: who only refers to a row by its key doesn't wait.
+/// SQLite's one writer needs none. The query is spelled once and typed for each:
 /// `locked!(conn, first: query)?`, and `locked!(conn, load passing_over: query)?` for rows that others hold.
 #[macro_export]
 macro_rules! locked {
     ($conn:expr, $load:ident: $query:expr) => {
         match $conn {
             $crate::store::Conn::Sqlite(c) => diesel::RunQueryDsl::$load($query, c),
-            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_update(), c),
+            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_no_key_update(), c),
         }
     };
     ($conn:expr, $load:ident passing_over: $query:expr) => {
         match $conn {
             $crate::store::Conn::Sqlite(c) => diesel::RunQueryDsl::$load($query, c),
-            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_update().skip_locked(), c),
+            $crate::store::Conn::Pg(c) => diesel::RunQueryDsl::$load($query.for_no_key_update().skip_locked(), c),
         }
     };
 }

@@ -830,6 +830,15 @@ pub fn recurrences_of(conn: &mut Conn, id: TicketId, scope: &Scope) -> StoreResu
         .load(conn)?)
 }
 
+/// Which of these are in sight.
+pub fn in_sight(conn: &mut Conn, ids: &[TicketId], scope: &Scope) -> StoreResult<Vec<TicketId>> {
+    if ids.is_empty() || *scope == Scope::All {
+        return Ok(ids.to_vec());
+    }
+    let these = tickets::table.into_boxed().filter(tickets::id.eq_any(ids.to_vec()));
+    Ok(visible_only(these, scope).select(tickets::id).load(conn)?)
+}
+
 /// A ticket whose version is not the number of its last event, with the number that is missing or too much.
 pub fn first_with_other_version(conn: &mut Conn) -> StoreResult<Option<(TicketId, i64)>> {
     use crate::store::events;

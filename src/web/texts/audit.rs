@@ -5,8 +5,9 @@ pub(super) const TEXTS: &[super::Text] = &[
     ("audit.title", "审计记录", "The record"),
     (
         "audit.intro",
-        "每一次变更、登录、拒绝和导出都在此留痕，不可修改或删除。",
-        "Every change, sign-in, denial and export leaves its line here. Nothing of it can be changed or deleted.",
+        "变更、登录和导出逐条留痕，频繁重复的登录失败和越权操作合并计数；留痕不可修改或删除。",
+        "Changes, sign-ins and exports leave a line each; failures and denials that repeat are counted. No line can be \
+         changed or deleted.",
     ),
     ("audit.verdict", "核对结果", "Is it whole?"),
     ("audit.verify", "立即核对", "Verify it now"),

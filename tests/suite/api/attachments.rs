@@ -92,7 +92,7 @@ fn the_same_upload_under_the_same_key_is_one_upload() {
     let first = liaison.upload("/api/v1/attachments", &[("a.pdf", PDF)]).is(201);
     let again = liaison.upload("/api/v1/attachments", &[("a.pdf", PDF)]).is(201);
     assert_eq!((first.json(), again.header("idempotency-replayed")), (again.json(), Some("true")));
-    let other = liaison.upload("/api/v1/attachments", &[("b.pdf", PDF)]);
+    let other = liaison.upload("/api/v1/attachments", &[("b.txt", b"another")]);
     assert_eq!(other.problem(), "422 idempotency.key_reused");
     assert_eq!(walk(&app.data.path().join("attachments")).len(), 1);
 }

@@ -8,6 +8,8 @@ fn the_document_is_served_and_describes_what_is_there() {
     let app = TestApp::start();
     let document = app.anyone().get("/openapi.json").is(200).json();
     assert_eq!(document["openapi"], "3.1.0");
+    let words = &document["components"]["schemas"]["AssetKind"]["enum"];
+    assert_eq!(*words, serde_json::json!(["website", "new_media"]), "as the wire has them");
     let admin = app.by("admin");
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -40,6 +40,29 @@ fn a_ticket_is_a_recurrence_of_the_same_units_ticket_of_an_earlier_finding() {
 }
 
 #[test]
+fn whoever_takes_over_a_recurrence_hears_nothing_of_the_other_units_earlier_ticket() {
+    let app = TestApp::start();
+    issue(&app);
+    let coordinator = app.by("coordinator");
+    coordinator
+        .post("/api/v1/notices", json!({"code": "2026Q2", "title": "t", "deadline": {"on": "2026-03-27"}}))
+        .is(201);
+    let finding =
+        json!({"code": "F-1", "title": "t", "text": "t", "recurrence_of": "2026Q1-F02", "unit_ids": ["430503"]});
+    coordinator.post("/api/v1/notices/2026Q2/findings", finding).is(201);
+    coordinator.post("/api/v1/notices/2026Q2/issue", json!({})).is(200);
+    let given = json!({"reason": "职责调整", "unit_id": "430502"});
+    coordinator.post("/api/v1/tickets/2026Q2-F-1-01/reassign", given).is(200);
+    let heir = app.by("liaison");
+    assert_eq!(heir.get("/api/v1/tickets/2026Q2-F-1-01").is(200).at("/recurrence_of"), "null");
+    let told = heir.get("/api/v1/tickets/2026Q2-F-1-01/events").is(200);
+    assert_eq!(told.at("/items/0/act"), "ticket.issued");
+    assert!(!told.text().contains("2026Q1"), "{}", told.text());
+    let known = coordinator.get("/api/v1/tickets/2026Q2-F-1-01/events").at("/items/0/payload/recurrence_reference");
+    assert_eq!(known, "2026Q1-F02-01");
+}
+
+#[test]
 fn a_finding_repeats_only_what_was_issued_before() {
     let app = TestApp::start();
     issue(&app);

@@ -25,6 +25,20 @@ fn a_secret_is_told_once_and_works_until_it_is_revoked() {
 }
 
 #[test]
+fn a_token_makes_no_token_that_can_do_more_or_lives_longer() {
+    let app = TestApp::start();
+    let limited = json!({"name": "n", "scopes": ["write"], "expires_on": "2026-03-31"});
+    let secret = app.by("liaison").post("/api/v1/tokens", limited).is(201).at("/secret");
+    let program = app.anyone().bearer(&secret);
+    let made = program.post("/api/v1/tokens", json!({"name": "n"})).is(201);
+    assert_eq!((made.json()["scopes"].clone(), made.at("/expires_on")), (json!(["write"]), "2026-03-31".into()));
+    let longer = program.post("/api/v1/tokens", json!({"name": "n", "expires_on": "2026-04-01"}));
+    assert_eq!(longer.problem(), "422 request.invalid /expires_on field.not_allowed");
+    let wider = program.post("/api/v1/tokens", json!({"name": "n", "scopes": ["read", "write"]}));
+    assert_eq!(wider.problem(), "422 request.invalid /scopes field.not_allowed");
+}
+
+#[test]
 fn a_token_expires_after_its_last_day_by_the_machines_time() {
     let app = TestApp::start();
     let liaison = app.by("liaison");

@@ -230,6 +230,6 @@ fn a_hand_over_lists_what_it_gives_away_and_frees_the_account() {
     let people = room.run(&["user", "list", "--json"]).ok().json();
     let sun = people.as_array().unwrap().iter().find(|person| person["login"] == "sun").unwrap().clone();
     assert_eq!(sun["roles"], serde_json::json!(["coordinator", "approver", "viewer"]));
-    let refused = room.run(&["user", "hand-over", "wang", "--to", "nobody", "--lang", "en"]).failed();
+    let refused = room.run(&["user", "hand-over", "wang", "--to", "nobody", "--reason", "r", "--lang", "en"]).failed();
     assert!(refused.err.contains("There is no nobody."), "{}", refused.err);
 }

@@ -59,6 +59,9 @@ fn only_an_admin_removes_it_once_and_only_of_a_disabled_user() {
     let done = app.by("admin").post(ERASE, json!({})).is(200).json();
     let again = format!("/api/v1/users/{}/erase", done["user_id"].as_str().unwrap());
     assert_eq!(app.by("admin").post(&again, json!({})).problem(), "409 user.erased");
+    let path = format!("/api/v1/users/{}", done["user_id"].as_str().unwrap());
+    let revived = app.by("admin").patch(&path, json!({"active": true, "login": "wangwu", "name": "王五"}));
+    assert_eq!(revived.problem(), "409 user.erased");
 }
 
 #[test]

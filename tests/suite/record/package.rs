@@ -69,6 +69,10 @@ fn a_package_is_proven_anywhere_and_every_change_of_it_is_found() {
     room.run(&["audit", "checkpoint"]).ok();
     room.run(&["user", "disable", "qian"]).ok();
     let path = room.file("record.zip", "");
+    // What is there already may be anything.
+    room.run(&["audit", "export", &path]).failed();
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+    std::fs::remove_file(&path).unwrap();
     let said = room.run(&["audit", "export", &path, "--lang", "en"]).ok().out;
     let bytes = std::fs::read(&path).unwrap();
     assert!(said.contains("7 events written") || said.contains("6 events written"), "{said}");
