@@ -11,7 +11,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::words::Lang;
 use crate::files::package;
 use crate::installation::Purpose;
-use crate::queries::audit::{self, Breach, CheckpointOut, Verdict};
+use crate::queries::audit::{self, CheckpointOut, Verdict};
 use crate::transaction::{Failure, Outcome};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -148,7 +148,7 @@ fn words(verdict: &Verdict, lang: Lang) -> String {
             None => whole,
         };
     };
-    let reason = reason(broken.reason, lang);
+    let reason = broken.reason.words(lang);
     let place = match (broken.stream.as_str(), lang) {
         (CHECKPOINTS, Lang::Zh) => format!("第 {} 号检查点", broken.seq),
         (CHECKPOINTS, Lang::En) => format!("checkpoint {}", broken.seq),
@@ -160,23 +160,6 @@ fn words(verdict: &Verdict, lang: Lang) -> String {
     match lang {
         Lang::Zh => format!("记录不完整：{place}，{reason}。\n请保留原样，与备份核对。"),
         Lang::En => format!("The record is broken: {place}: {reason}.\nKeep it as it is; compare with a backup."),
-    }
-}
-
-fn reason(breach: Breach, lang: Lang) -> &'static str {
-    match breach {
-        Breach::Gap => lang.pick("缺少一条记录", "an event is missing"),
-        Breach::Order => lang.pick("位置不对", "it stands where it does not belong"),
-        Breach::PrevHash => lang.pick("与前一条不衔接", "it does not follow the event before it"),
-        Breach::Payload => lang.pick("内容被改动", "what it says was changed"),
-        Breach::Name => lang.pick("人员姓名被改动", "the actor's name was changed"),
-        Breach::Hash => lang.pick("时间、人员或动作被改动", "its time, actor or act was changed"),
-        Breach::Removed => lang.pick("内容被清除，且没有清除的记录", "what it said is gone, and no event tells why"),
-        Breach::Rewritten => lang.pick("与检查点所见不是同一条", "it is not the one that the checkpoint saw"),
-        Breach::CutShort => lang.pick("此条及以后的记录被删除", "it and what followed are gone"),
-        Breach::Checkpoint => lang.pick("缺失或被改动", "it is gone or was changed"),
-        Breach::Unreadable => lang.pick("无法读取", "it can't be read"),
-        Breach::File => lang.pick("与清单不符", "it is not what the manifest says"),
     }
 }
 

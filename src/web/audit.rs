@@ -1,6 +1,6 @@
 //! The record: every event of every timeline, newest first, and whether it is whole.
 
-use crate::domain::audit::proof::{Breach, Broken, CHECKPOINTS};
+use crate::domain::audit::proof::{Broken, CHECKPOINTS};
 use crate::domain::vocabulary::Role;
 use crate::queries::audit::{self, Verdict};
 use crate::queries::page::Ask;
@@ -169,25 +169,8 @@ fn verdict_view(verdict: &Verdict, lens: &Lens) -> VerdictView {
 fn broken_words(broken: &Broken, lens: &Lens) -> String {
     let stream = if broken.stream == CHECKPOINTS { lens.t("audit.checkpoint") } else { &broken.stream };
     let seq = broken.seq.to_string();
-    let reason = lens.t(reason(broken.reason));
+    let reason = broken.reason.words(lens.lang);
     say_with(lens.lang, "audit.broken", &[("stream", stream), ("seq", &seq), ("reason", reason)])
-}
-
-const fn reason(breach: Breach) -> &'static str {
-    match breach {
-        Breach::Gap => "audit.breach.gap",
-        Breach::Order => "audit.breach.order",
-        Breach::PrevHash => "audit.breach.prev_hash",
-        Breach::Payload => "audit.breach.payload",
-        Breach::Name => "audit.breach.name",
-        Breach::Hash => "audit.breach.hash",
-        Breach::Removed => "audit.breach.removed",
-        Breach::Rewritten => "audit.breach.rewritten",
-        Breach::CutShort => "audit.breach.cut_short",
-        Breach::Checkpoint => "audit.breach.checkpoint",
-        Breach::Unreadable => "audit.breach.unreadable",
-        Breach::File => "audit.breach.file",
-    }
 }
 
 fn href(kept: &[(&str, &str)], cursor: Option<&str>) -> String {

@@ -5,6 +5,7 @@ use crate::domain::audit::checkpoint::{Checkpoint, Head, Summing};
 use crate::domain::audit::{self, CHECKPOINT_MADE, ERASED, Link, Sealed, unhex};
 use crate::domain::id::EventId;
 use crate::domain::instant::Instant;
+use crate::domain::words::Lang;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +72,27 @@ crate::text_enum! {
         Unreadable = "unreadable",
         /// A file of a package is not what its manifest says.
         File = "file",
+    }
+}
+
+impl Breach {
+    /// What is wrong with the event that it names.
+    #[must_use]
+    pub const fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Gap => lang.pick("缺少一条记录", "an event is missing"),
+            Self::Order => lang.pick("位置不对", "it stands where it does not belong"),
+            Self::PrevHash => lang.pick("与前一条不衔接", "it does not follow the event before it"),
+            Self::Payload => lang.pick("内容被改动", "what it says was changed"),
+            Self::Name => lang.pick("人员姓名被改动", "the actor's name was changed"),
+            Self::Hash => lang.pick("时间、人员或动作被改动", "its time, actor or act was changed"),
+            Self::Removed => lang.pick("内容被清除，且没有清除的记录", "what it said is gone, and no event tells why"),
+            Self::Rewritten => lang.pick("与检查点所见不是同一条", "it is not the one that the checkpoint saw"),
+            Self::CutShort => lang.pick("此条及以后的记录被删除", "it and what followed are gone"),
+            Self::Checkpoint => lang.pick("缺失或被改动", "it is gone or was changed"),
+            Self::Unreadable => lang.pick("无法读取", "it can't be read"),
+            Self::File => lang.pick("与清单不符", "it is not what the manifest says"),
+        }
     }
 }
 
